@@ -1,0 +1,90 @@
+# fibrostage: `make demo` shows it, `make test` proves it. Every target sets up what it needs and skips what is there.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := build/stamps
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# What comes from Debian, Ubuntu or JetPack, and why (one list; `make setup` installs what is missing).
+APT_CORE := \
+	python3-venv \
+	python3-gi python3-gst-1.0 gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 \
+	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
+	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav \
+	libgl1 libglib2.0-0 \
+	fonts-dejavu-core fonts-liberation
+APT_DEMO := mosquitto npm
+APT_TEST := $(APT_DEMO) chromium
+
+.PHONY: help setup setup-demo setup-test setup-jetson demo test test-slow test-gpu check format bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+define apt_install
+	@missing=""; for package in $(1); do \
+		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
+	case "$$missing" in *npm*) command -v npm >/dev/null && missing="$${missing// npm/}";; esac; \
+	if [ -n "$$missing" ]; then echo "installing$$missing"; \
+		sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+endef
+
+$(STAMPS)/apt-%:
+	$(call apt_install,$(APT_$*))
+	@mkdir -p $(STAMPS) && touch $@
+
+$(VENV)/bin/python: | $(STAMPS)/apt-CORE
+	@$(PYTHON) -m venv --system-site-packages $(VENV)
+
+$(STAMPS)/core: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing the Python packages of the appliance"
+	@$(PIP) --editable .
+	@touch $@
+
+$(STAMPS)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing the Python packages of the tests and of the training stack"
+	@$(PIP) --editable '.[test,train]'
+	@touch $@ $(STAMPS)/core
+
+build/department: $(wildcard firmware_app/department/*) | $(STAMPS)/apt-DEMO
+	@npm ci --silent --no-audit --no-fund --ignore-scripts --prefix firmware_app/department
+	@rm -rf $@ && mkdir -p $@
+	@cp firmware_app/department/*.html firmware_app/department/*.css firmware_app/department/*.js \
+		firmware_app/department/node_modules/mqtt/dist/mqtt.min.js $@/
+
+setup: $(STAMPS)/core ## install the appliance
+setup-demo: setup build/department
+setup-test: $(STAMPS)/apt-TEST $(STAMPS)/test build/department
+
+setup-jetson: $(STAMPS)/core ## install the appliance on a Jetson (TensorRT comes with JetPack)
+	@$(PIP) --editable '.[jetson]'
+
+demo: setup-demo ## play a virtual exam live: broker, appliance, subscriber, page (ONCE=1 ends after the result)
+	@$(BIN)/python -m firmware_app.demo --department build/department --build build/demo $(if $(ONCE),--once)
+
+test: setup-test ## run the tests
+	@$(BIN)/python -m pytest
+
+test-slow: setup-test ## run the tests that take minutes
+	@$(BIN)/python -m pytest -m slow --timeout 3600
+
+test-gpu: setup-test ## run the tests that need a GPU with TensorRT
+	@$(BIN)/python -m pytest -m gpu
+
+check: setup-test ## lint, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup-test ## format the code
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: setup-test ## run the benchmarks (ONLY=name runs one)
+	@$(BIN)/python benchmarks/run.py $(ONLY)
+
+clean: ## remove what was built
+	rm -rf build $(VENV) firmware_app/department/node_modules

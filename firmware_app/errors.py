@@ -1,0 +1,31 @@
+"""Every error of the appliance; each carries one sentence that names what is wrong and what to do."""
+
+from __future__ import annotations
+
+
+class FibrostageError(Exception):
+    """Root of the appliance's own errors."""
+
+
+class WrongInputError(FibrostageError):
+    """Something given from outside is wrong: a file, a configuration, a bundle. Programs exit with 2."""
+
+
+class ConfigError(WrongInputError):
+    """The configuration cannot be used."""
+
+
+class SourceError(WrongInputError):
+    """The video source cannot be opened or holds no picture."""
+
+
+class BundleError(WrongInputError):
+    """The model bundle is missing, altered or not meant for this software."""
+
+
+class ProfileError(WrongInputError):
+    """A screen profile is missing or not valid."""
+
+
+class BrokerError(WrongInputError):
+    """The MQTT broker cannot be reached or refuses the connection."""

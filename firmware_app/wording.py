@@ -1,0 +1,91 @@
+"""The one table of what the appliance says: why it refuses, how grave that is, and what to do.
+
+A refusal is named by a `Reason`; its value is what MQTT, JSON and the logs carry, the sentences are what
+people read. No other module writes a sentence about a refusal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+NOTICE = "For research use only. Not for diagnostic use. Model trained on simulated data."
+"""Stands on every screen, report and message."""
+
+
+class Severity(str, Enum):
+    """How grave a refusal is: `quiet` is normal life, `notice` wants a hand, `alarm` wants a technician."""
+
+    QUIET = "quiet"
+    NOTICE = "notice"
+    ALARM = "alarm"
+
+
+class Reason(str, Enum):
+    """Every reason for which a frame, an acquisition or an exam goes no further."""
+
+    NO_SIGNAL = "no_signal"
+    UNREADABLE_PICTURE = "unreadable_picture"
+    OTHER_SCREEN = "other_screen"
+    B_MODE = "b_mode"
+    DOPPLER = "doppler"
+    PANES_DIFFER = "panes_differ"
+    NO_COLOUR_BOX = "no_colour_box"
+    NO_Q_BOX = "no_q_box"
+    BAR_RANGE = "bar_range"
+    BAR_UNREADABLE = "bar_unreadable"
+    BOX_UNFILLED = "box_unfilled"
+    MINIMUM_NEAR_ZERO = "minimum_near_zero"
+    READOUT_DISAGREES = "readout_disagrees"
+    READOUT_UNREADABLE = "readout_unreadable"
+    DUPLICATE = "duplicate"
+    PATIENT_CHANGED = "patient_changed"
+    PICTURE_QUALITY = "picture_quality"
+    EXAM_COMPLETE = "exam_complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What people read: `text` says what is wrong, `remedy` what to do about it."""
+
+    text: str
+    severity: Severity
+    remedy: str
+
+
+WORDINGS: dict[Reason, Wording] = {
+    Reason.NO_SIGNAL: Wording("No video signal", Severity.ALARM, "check the cable and the scanner's output"),
+    Reason.UNREADABLE_PICTURE: Wording(
+        "Picture cannot be read", Severity.ALARM, "check the capture card's format"
+    ),
+    Reason.OTHER_SCREEN: Wording(
+        "Not an elastography screen", Severity.QUIET, "show the dual elastography view"
+    ),
+    Reason.B_MODE: Wording("B-mode, no elastogram", Severity.QUIET, "switch to SWE"),
+    Reason.DOPPLER: Wording("Doppler, not elastography", Severity.QUIET, "switch to SWE"),
+    Reason.PANES_DIFFER: Wording(
+        "The two panes do not show the same plane", Severity.NOTICE, "use the dual view of one plane"
+    ),
+    Reason.NO_COLOUR_BOX: Wording("No colour box found", Severity.NOTICE, "place the box on the liver"),
+    Reason.NO_Q_BOX: Wording("No Q-box", Severity.NOTICE, "place the Q-box and freeze again"),
+    Reason.BAR_RANGE: Wording("Colour range is not 40 kPa", Severity.NOTICE, "set the scale to 40 kPa"),
+    Reason.BAR_UNREADABLE: Wording(
+        "Colour range cannot be read", Severity.NOTICE, "uncover the colour bar and freeze again"
+    ),
+    Reason.BOX_UNFILLED: Wording("Box not filled", Severity.NOTICE, "hold breath, wait for a full map"),
+    Reason.MINIMUM_NEAR_ZERO: Wording(
+        "Minimum near zero in the Q-box", Severity.NOTICE, "move the Q-box away from the hole"
+    ),
+    Reason.READOUT_DISAGREES: Wording(
+        "Printed and decoded stiffness disagree", Severity.NOTICE, "freeze again; tell the technician"
+    ),
+    Reason.READOUT_UNREADABLE: Wording(
+        "Printed stiffness cannot be read", Severity.NOTICE, "uncover the read-out and freeze again"
+    ),
+    Reason.DUPLICATE: Wording("Same picture as before", Severity.NOTICE, "scan live, then freeze anew"),
+    Reason.PATIENT_CHANGED: Wording("Patient changed", Severity.NOTICE, "a new exam begins"),
+    Reason.PICTURE_QUALITY: Wording(
+        "Picture unlike those the model knows", Severity.NOTICE, "check gain and depth"
+    ),
+    Reason.EXAM_COMPLETE: Wording("Five acquisitions are complete", Severity.QUIET, "start a new exam"),
+}
