@@ -13,9 +13,9 @@ APT_CORE := \
 	python3-gi python3-gst-1.0 gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 \
 	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
 	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav \
-	libgl1 libglib2.0-0 \
+	libgl1 \
 	fonts-dejavu-core fonts-liberation
-APT_DEMO := mosquitto npm
+APT_DEMO := mosquitto mosquitto-clients npm
 APT_TEST := $(APT_DEMO) chromium
 
 .PHONY: help setup setup-demo setup-test setup-jetson demo test test-slow test-gpu check format bench clean
