@@ -1,0 +1,127 @@
+"""Puts pictures out as video through `gst-launch-1.0`: a finished file, or a live source in real time.
+
+Raw I420 frames (BT.601, limited range) go down a pipe. A picture that does not change is converted once.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import cv2
+
+from calibration.errors import VideoOutputError
+from calibration.phantom.pipe import GStreamerPipe, VideoFormat
+from calibration.phantom.truth import Picture
+
+
+class I420Converter:
+    """Converts BGR pictures to I420 bytes; the array given last is not converted again."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Picture, bytes] | None = None
+
+    def convert(self, picture: Picture) -> bytes:
+        """Returns the frame's planes Y, U, V, one after the other."""
+        if self._last is None or self._last[0] is not picture:
+            self._last = picture, cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).tobytes()
+        return self._last[1]
+
+
+def write_file(video: VideoFormat, pictures: Iterator[Picture], path: Path) -> None:
+    """Encodes the pictures to H.264 in an MP4 file; the file appears under its name once it is complete.
+
+    Raises:
+        VideoOutputError: the folder cannot be written, or the encoder fails.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.touch()
+    except OSError as error:
+        raise VideoOutputError(f"cannot write {path}: {error.strerror}") from None
+    encoder = (
+        f"x264enc speed-preset=ultrafast pass=quant quantizer=17 key-int-max={2 * video.fps} "
+        f"! h264parse ! mp4mux ! filesink location={_quoted(part)}"
+    )
+    converter = I420Converter()
+    try:
+        with GStreamerPipe(video, encoder) as pipe:
+            for picture in pictures:
+                pipe.write(converter.convert(picture))
+            pipe.finish()
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _quoted(path: Path) -> str:
+    if any(c in str(path) for c in " \t\n\"'\\!"):
+        raise VideoOutputError(
+            f"cannot write {path}: choose a path without spaces, quotes and exclamation marks"
+        )
+    return str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayReport:
+    """How real-time playing went: frames handed over, frames passed over because drawing was late."""
+
+    frames: int
+    skipped: int
+
+
+def claim_socket(path: Path) -> None:
+    """Makes the socket's path free: removes a dead socket left behind.
+
+    Raises:
+        VideoOutputError: something listens there, or the path is not a socket, or its folder is missing.
+    """
+    if not path.parent.is_dir():
+        raise VideoOutputError(f"cannot create {path}: its folder does not exist")
+    if not path.exists():
+        return
+    if not stat.S_ISSOCK(path.stat().st_mode):
+        raise VideoOutputError(f"{path} exists and is not a socket: choose another path")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        if probe.connect_ex(str(path)) == 0:
+            raise VideoOutputError(f"another source already plays at {path}")
+    path.unlink()
+
+
+def play_live(
+    video: VideoFormat, picture_at: Callable[[int], Picture | None], path: Path, stop: Event
+) -> PlayReport:
+    """Plays in real time into a shared-memory socket until there are no more pictures or `stop` is set.
+
+    Frame n is due n / fps after the start; when drawing is late, frames are passed over, not delayed.
+
+    Args:
+        video: format of the stream.
+        picture_at: the picture of a frame number; None after the last.
+        path: the socket, for `shmsrc socket-path=...`.
+        stop: ends the playing.
+    """
+    claim_socket(path)
+    memory = max(10 * video.frame_bytes, 1 << 22)
+    sink = f"shmsink socket-path={_quoted(path)} shm-size={memory} sync=false wait-for-connection=false"
+    converter = I420Converter()
+    frames = skipped = 0
+    try:
+        with GStreamerPipe(video, sink) as pipe:
+            started, number = time.monotonic(), 0
+            while not stop.is_set() and (picture := picture_at(number)) is not None:
+                pipe.write(converter.convert(picture), stop)
+                frames += 1
+                due = max(number + 1, int((time.monotonic() - started) * video.fps))
+                skipped += due - number - 1
+                number = due
+                stop.wait(max(started + number / video.fps - time.monotonic(), 0.0))
+    finally:
+        path.unlink(missing_ok=True)
+    return PlayReport(frames, skipped)

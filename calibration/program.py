@@ -1,0 +1,57 @@
+"""How every program ends: 0 done, 1 the work failed, 2 wrong input; one clear line, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+DONE, FAILED, WRONG_INPUT = 0, 1, 2
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
+
+def run_program(  # noqa: PLR0911 - one return per way to end
+    command: click.Command,
+    wrong_input: tuple[type[Exception], ...],
+    failed: tuple[type[Exception], ...],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Run a click command and turn every expected failure into one line on stderr and an exit code.
+
+    Args:
+        command: the program.
+        wrong_input: errors that whoever called it can mend (exit code 2).
+        failed: its other own errors (exit code 1); an `OSError` is one, too.
+        arguments: instead of the command line, for tests.
+
+    Returns:
+        The exit code. An error that nobody foresaw is a fault of the program and keeps its traceback.
+    """
+    try:
+        outcome = command.main(args=arguments, standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        return _say(error.format_message(), WRONG_INPUT)
+    except wrong_input as error:
+        return _say(str(error), WRONG_INPUT)
+    except BrokenPipeError:
+        # Whoever read our output went away (`| head`). Python must not flush again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as error:
+        return _say(str(error), FAILED)
+    except failed as error:
+        return _say(str(error), FAILED)
+    return outcome if isinstance(outcome, int) else DONE
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+    return code
