@@ -19,6 +19,10 @@ class SourceError(WrongInputError):
     """The video source cannot be opened or holds no picture."""
 
 
+class SinkError(WrongInputError):
+    """The display, the recording or the snapshot cannot be written."""
+
+
 class BundleError(WrongInputError):
     """The model bundle is missing, altered or not meant for this software."""
 
@@ -29,3 +33,11 @@ class ProfileError(WrongInputError):
 
 class BrokerError(WrongInputError):
     """The MQTT broker cannot be reached or refuses the connection."""
+
+
+class SerumError(WrongInputError):
+    """A serum value is missing, not positive or absurd."""
+
+
+class EngineError(FibrostageError):
+    """The inference runtime failed on this machine. Programs exit with 1."""

@@ -85,20 +85,33 @@ class ColourBar:
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """The Q-box in the elastogram's pane: centre and radius in pixels."""
+    """The Q-box in the elastogram's pane: centre and radius in pixels.
+
+    `r` is the vertical radius; in a horizontally stretched picture the horizontal one is `r * stretch`.
+    """
 
     x: float
     y: float
     r: float
+    stretch: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """Axis-aligned square in whole pixels: left, top, side."""
+    """Axis-aligned square in whole pixels: left, top, side.
+
+    `side` is its height; in a horizontally stretched picture it is `round(side * stretch)` pixels wide.
+    """
 
     x: int
     y: int
     side: int
+    stretch: float = 1.0
+
+    @property
+    def width(self) -> int:
+        """Width in pixels of the picture; the side unless the picture is stretched."""
+        return round(self.side * self.stretch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +149,13 @@ class ReadOut:
 
 @dataclass(frozen=True, slots=True)
 class ScreenReading:
-    """Everything the appliance sees in one frame, and why it would refuse it."""
+    """Everything the appliance sees in one frame, and why it would refuse it.
+
+    Attributes:
+        frozen: whether the scanner shows its sign of a frozen picture.
+        opacity: share of colour in the elastogram, 0-1, as printed; None: not read.
+        banner: digest of the patient banner, comparable within this process only; None: no banner known.
+    """
 
     width: int
     height: int
@@ -150,6 +169,8 @@ class ScreenReading:
     stiffness: Stiffness | None = None
     readout: ReadOut | None = None
     frozen: bool = False
+    opacity: float | None = None
+    banner: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

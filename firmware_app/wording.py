@@ -42,6 +42,7 @@ class Reason(str, Enum):
     PATIENT_CHANGED = "patient_changed"
     PICTURE_QUALITY = "picture_quality"
     EXAM_COMPLETE = "exam_complete"
+    BEFORE_EXAM = "before_exam"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +89,43 @@ WORDINGS: dict[Reason, Wording] = {
         "Picture unlike those the model knows", Severity.NOTICE, "check gain and depth"
     ),
     Reason.EXAM_COMPLETE: Wording("Five acquisitions are complete", Severity.QUIET, "start a new exam"),
+    Reason.BEFORE_EXAM: Wording(
+        "Frozen before this exam began", Severity.NOTICE, "scan live, then freeze anew"
+    ),
+}
+
+
+class Doubt(str, Enum):
+    """Every reason for which an outcome is not reliable."""
+
+    NO_MODEL = "no_model"
+    FEWER_THAN_FIVE = "fewer_than_five"
+    SPREAD = "spread"
+
+
+DOUBTS: dict[Doubt, str] = {
+    Doubt.NO_MODEL: "No model: stiffness only",
+    Doubt.FEWER_THAN_FIVE: "Fewer than five acquisitions",
+    Doubt.SPREAD: "IQR/median of the stiffness above 30 %",
+}
+
+
+class Closing(str, Enum):
+    """Every reason for which an exam ends."""
+
+    FINISHED = "finished"
+    UNFINISHED = "unfinished"
+    CANCELLED = "cancelled"
+    RESTARTED = "restarted"
+    PATIENT_CHANGED = "patient_changed"
+    IDLE = "idle"
+
+
+CLOSINGS: dict[Closing, str] = {
+    Closing.FINISHED: "Exam finished",
+    Closing.UNFINISHED: "Exam ended without a result: fewer than three acquisitions",
+    Closing.CANCELLED: "Exam cancelled",
+    Closing.RESTARTED: "A new exam was started",
+    Closing.PATIENT_CHANGED: "Patient changed: the next freeze begins a new exam",
+    Closing.IDLE: "Exam ended: nothing happened for half an hour",
 }

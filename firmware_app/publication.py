@@ -1,0 +1,124 @@
+"""From the exam's effects to what goes over the wire: topic, payload, retained or not, for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from firmware_app import messages
+from firmware_app.exam_events import Moment
+from firmware_app.exam_state import (
+    AcquisitionAccepted,
+    AcquisitionRefused,
+    CommandRefused,
+    Effect,
+    ExamChanged,
+    ResultCleared,
+    ResultIssued,
+)
+from firmware_app.inference.bundle import Manifest
+from firmware_app.outcome import decide
+from firmware_app.payloads import acquisition_message, exam_message, refusal_message, result_message
+from firmware_app.wording import NOTICE
+
+ROOT = "fibrostage/v1"
+EXAM_EXPIRY_S = 60 * 60
+"""A broker forgets the state of an exam after an hour: longer than any exam may stand still."""
+RESULT_EXPIRY_S = 12 * 60 * 60
+"""A broker forgets a result after twelve hours: a shift, never the next morning's patient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appliance:
+    """Who speaks.
+
+    Attributes:
+        site: topic level; letters, digits, `.`, `_` and `-`.
+        device: topic level, unique within the site.
+        room: name of the room for displays.
+        software: name and version.
+        runtime: where the networks run, for people; None: no bundle.
+        profile_id: of the screen profile.
+        manifest: of the loaded bundle; None: stiffness only.
+        versions: of the software beneath, by name.
+    """
+
+    site: str
+    device: str
+    room: str
+    software: str
+    runtime: str | None = None
+    profile_id: str | None = None
+    manifest: Manifest | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def root(self) -> str:
+        """The topic above all topics of this appliance."""
+        return f"{ROOT}/{self.site}/{self.device}"
+
+    def header(self, time: datetime, *, time_trusted: bool) -> messages.Header:
+        """What stands on every message."""
+        return messages.Header(
+            runtime=self.runtime,
+            bundle_id=None if self.manifest is None else self.manifest.bundle_id,
+            profile_id=self.profile_id,
+            software=self.software,
+            time=time,
+            time_trusted=time_trusted,
+            notice=NOTICE,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One message on its way: `message` of None clears the retained one."""
+
+    topic: messages.Topic
+    message: messages.Message | None
+    retain: bool
+    expiry_s: int | None = None
+
+    @property
+    def payload(self) -> bytes:
+        """UTF-8 JSON, or nothing."""
+        return b"" if self.message is None else self.message.to_json().encode()
+
+
+def publication_of(
+    effect: Effect, at: Moment, appliance: Appliance, *, time_trusted: bool
+) -> Publication | None:
+    """What an effect publishes; None: nothing (a refused command is answered, not published)."""
+    header = appliance.header(at.utc, time_trusted=time_trusted)
+    match effect:
+        case ExamChanged():
+            message = exam_message(effect.exam, appliance.manifest, header)
+            return Publication("exam", message, retain=True, expiry_s=EXAM_EXPIRY_S)
+        case AcquisitionAccepted():
+            return Publication("acquisition", acquisition_message(effect, header), retain=False)
+        case AcquisitionRefused():
+            return Publication("acquisition", refusal_message(effect, header), retain=False)
+        case ResultIssued():
+            outcome = decide(effect.exam.acquisitions, effect.exam.serum, appliance.manifest)
+            result = result_message(effect, outcome, header)
+            return Publication("result", result, retain=True, expiry_s=RESULT_EXPIRY_S)
+        case ResultCleared():
+            return Publication("result", None, retain=True)
+        case CommandRefused():
+            return None
+
+
+def status_message(
+    appliance: Appliance, capture: messages.Capture | None, time: datetime, *, time_trusted: bool
+) -> messages.Status:
+    """Birth and life of the appliance; its death with a capture of None."""
+    return messages.Status(
+        **dict(appliance.header(time, time_trusted=time_trusted)),
+        state="offline" if capture is None else "online",
+        site=appliance.site,
+        device=appliance.device,
+        room=appliance.room,
+        capture=capture,
+        versions=dict(appliance.versions),
+    )

@@ -1,0 +1,127 @@
+"""Examples that the tests of the exam, its outcome and its messages share."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from uuid import UUID
+
+from firmware_app.exam import advance
+from firmware_app.exam_events import (
+    Acquired,
+    Acquisition,
+    CropDigests,
+    Event,
+    Moment,
+    Refusal,
+    Refused,
+)
+from firmware_app.exam_state import Effect, Exam
+from firmware_app.inference.bundle import (
+    THRESHOLDS,
+    Graph,
+    LsmConfidence,
+    LsmCutoffs,
+    Manifest,
+    OperatingPoint,
+)
+from firmware_app.journey import Circle, ImageScores, Logits, ReadOut, Roi, Square, Stiffness
+from firmware_app.publication import Appliance
+from firmware_app.wording import Reason
+
+SECOND_NS = 1_000_000_000
+BIRTH = datetime(2026, 3, 1, 9, 0, tzinfo=timezone.utc)
+S3: Logits = (3.0, 1.5, -2.0)
+
+
+def uid(number: int) -> UUID:
+    """A known id."""
+    return UUID(int=number)
+
+
+def moment(second: float) -> Moment:
+    """So many seconds after the video began."""
+    return Moment(BIRTH + timedelta(seconds=second), int(second * SECOND_NS), int(second * SECOND_NS))
+
+
+def digests(picture: int) -> CropDigests:
+    """Digests of the two crops of a picture."""
+    return CropDigests(f"{picture:064x}", f"{picture + (1 << 200):064x}")
+
+
+def acquisition(
+    number: int,
+    *,
+    second: float | None = None,
+    mean_kpa: float = 9.0,
+    logits: Logits | None = S3,
+    picture: int | None = None,
+) -> Acquisition:
+    """Acquisition with id `number`, captured at that second, of the picture of that number."""
+    return Acquisition(
+        id=uid(number),
+        at=moment(number if second is None else second),
+        frame_number=60 * number,
+        stiffness=Stiffness("q_box", mean_kpa, mean_kpa, 0.6, mean_kpa * 0.8, mean_kpa * 1.2, 0.98),
+        readout=ReadOut("kPa", mean_kpa, mean_kpa * 0.8, mean_kpa * 1.2, 0.6, 20.0),
+        scores=None if logits is None else ImageScores(logits, logits, logits),
+        q_box=Circle(520.0, 300.0, 40.0),
+        roi=Roi(Square(400, 220, 200), Square(400, 700, 200)),
+        crop_digests=digests(number if picture is None else picture),
+        dropped=2,
+        latency_ms=71.5,
+    )
+
+
+def acquired(number: int, *, second: float | None = None, picture: int | None = None) -> Acquired:
+    """The event of that acquisition; its id is 1000 above."""
+    made = acquisition(number, second=second, picture=picture)
+    return Acquired(uid(1000 + number), made.at, made)
+
+
+def refused(number: int, reason: Reason = Reason.BOX_UNFILLED, *, second: float | None = None) -> Refused:
+    """The event of a refusal."""
+    at = moment(number if second is None else second)
+    return Refused(uid(1000 + number), at, Refusal(uid(number), at, 60 * number, reason, "82 % filled"))
+
+
+def after(*events: Event, exam: Exam | None = None) -> tuple[Exam, tuple[Effect, ...]]:
+    """The exam after these events, and the effects of the last one."""
+    current = exam or Exam()
+    effects: tuple[Effect, ...] = ()
+    for event in events:
+        current, effects = advance(current, event)
+    return current, effects
+
+
+def manifest(cutoff: float = 0.5, half_band: float = 0.1) -> Manifest:
+    """A bundle's manifest with round numbers."""
+    point = OperatingPoint(cutoff=cutoff, low=cutoff - half_band, high=cutoff + half_band)
+    return Manifest(
+        format=1,
+        bundle_id="example-1",
+        created="2026-03-01T00:00:00Z",
+        notice="example",
+        graph=Graph(file="model.onnx", sha256="0" * 64, precision="int8"),
+        bar_range_kpa=40.0,
+        operating_points=dict.fromkeys(THRESHOLDS, point),
+        gm_lsm=dict.fromkeys(
+            THRESHOLDS, LsmConfidence(ln_cutoff_kpa=2.0, scale=0.25, intercept=-3.0, w_gm=2.0, w_lsm=4.0)
+        ),
+        lsm_cutoffs=LsmCutoffs(source="example", ge_s2=7.6, ge_s3=9.2, s4=10.4),
+        files={},
+        training={},
+    )
+
+
+def appliance(device: str = "us-1", room: str = "Ultrasound 1", *, with_model: bool = True) -> Appliance:
+    """An appliance in a department."""
+    return Appliance(
+        site="liver-centre",
+        device=device,
+        room=room,
+        software="fibrostage 0.1.0",
+        runtime="OpenVINO CPU" if with_model else None,
+        profile_id="aixplorer",
+        manifest=manifest() if with_model else None,
+        versions={"python": "3.10"},
+    )
