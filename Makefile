@@ -16,7 +16,7 @@ APT_CORE := \
 	libgl1 \
 	fonts-dejavu-core fonts-liberation
 APT_DEMO := mosquitto mosquitto-clients npm
-APT_TEST := $(APT_DEMO) chromium
+APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc
 
 .PHONY: help setup setup-demo setup-test setup-jetson demo test test-slow test-gpu check format bench clean
 

@@ -1,0 +1,19 @@
+"""Every error of the study and the exporter; each carries a sentence: what is wrong and what to do."""
+
+from __future__ import annotations
+
+
+class ExportError(Exception):
+    """Root of the errors of `model_export`: the work failed. Programs exit with 1."""
+
+
+class WrongInputError(ExportError):
+    """Something given from outside is wrong: a file, a column, an option. Programs exit with 2."""
+
+
+class CohortError(ExportError):
+    """The appliance refuses so many virtual patients that no cohort can be drawn."""
+
+
+class GateError(ExportError):
+    """The exported or the INT8 graph does not say what the network says; no bundle is written."""

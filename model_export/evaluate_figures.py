@@ -1,0 +1,216 @@
+"""ROC curves as in Figures 3 and 4 of the paper, reliability and decision curves: PNG and SVG.
+
+Drawn without pyplot, so nothing depends on a display or on global state; the same results give the same
+bytes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from model_export.evaluate_results import CohortResult, MethodResult
+from model_export.evaluate_scores import THRESHOLDS, Threshold, base_of
+from model_export.statistics.calibration_curve import ReliabilityBin
+
+PANELS = tuple(reversed(THRESHOLDS))
+"""S4, >=S3, >=S2: the order of the paper's tables and figures."""
+
+_STYLE = Path(__file__).parent / "templates" / "figures.mplstyle"
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#B8860B", "#444444")
+"""Okabe and Ito's palette, told apart by colour-blind readers; yellow is darkened to be seen on white."""
+
+_GREY = "#B0B0B0"
+
+
+@dataclass(frozen=True, slots=True)
+class FigureFile:
+    """A drawn figure: its name without suffix, its words, and its SVG."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+
+
+Line = Callable[[Axes, str, MethodResult, str, str], None]
+
+
+def label_of(threshold: str) -> str:
+    """A threshold as the paper prints it."""
+    return threshold.replace(">=", "≥ ")
+
+
+def draw_figures(result: CohortResult, folder: Path) -> tuple[FigureFile, ...]:
+    """Draw the three figures of a cohort into a folder, each as PNG and SVG.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    fitted = " Probabilities by a logistic curve fitted on these very patients: optimistic."
+    caution = fitted if result.optimistic else ""
+    with mpl.rc_context(fname=_STYLE):
+        roc = _save(_roc_canvas(result), folder, "roc")
+        calibration = _save(_calibration_canvas(result), folder, "calibration")
+        decision = _save(_decision_canvas(result), folder, "decision")
+    return (
+        FigureFile(
+            "roc",
+            "ROC curves",
+            "Patients are the unit; AUC beside each name. A dot marks the cut-off of the tables.",
+            roc,
+        ),
+        FigureFile(
+            "calibration",
+            "Reliability",
+            "Observed share against predicted probability, ten bins of equal width, with exact 95 % "
+            f"intervals; larger dots hold more patients.{caution}",
+            calibration,
+        ),
+        FigureFile(
+            "decision",
+            "Decision curves",
+            "Net benefit of acting on the score, beside acting on everybody (grey curve) and on nobody (grey "
+            f"line).{caution}",
+            decision,
+        ),
+    )
+
+
+def _save(canvas: Canvas, folder: Path, name: str) -> str:
+    """Write PNG and SVG without dates and return the SVG."""
+    canvas.draw_without_rendering()
+    canvas.set_layout_engine("none")  # laid out once, for both files
+    canvas.savefig(folder / f"{name}.png", metadata={"Software": None})
+    canvas.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+    return (folder / f"{name}.svg").read_text(encoding="utf-8")
+
+
+def _roc_canvas(result: CohortResult) -> Canvas:
+    canvas = Canvas(figsize=(11.0, 4.0), layout="constrained")
+    for axes, threshold in zip(canvas.subplots(1, 3), PANELS, strict=True):
+        _unit_square(axes)
+        axes.set_xlabel("1 - specificity")
+        axes.set_ylabel("Sensitivity")
+        _lines(axes, result, threshold, _roc_line, "lower right")
+    return canvas
+
+
+def _decision_canvas(result: CohortResult) -> Canvas:
+    canvas = Canvas(figsize=(11.0, 3.6), layout="constrained")
+    at = np.linspace(0.001, 0.99, 200)
+    for axes, threshold in zip(canvas.subplots(1, 3), PANELS, strict=True):
+        prevalence = sum(result.stage_counts[threshold.stage :]) / result.n_patients
+        axes.plot(at, prevalence - (1.0 - prevalence) * at / (1.0 - at), color=_GREY, linewidth=1.2, zorder=0)
+        axes.axhline(0.0, color=_GREY, linewidth=1.2, zorder=0)
+        axes.set_xlim(0.0, 1.0)
+        axes.set_ylim(-0.06, max(prevalence, 0.1) * 1.1)
+        axes.set_xlabel("Threshold probability")
+        axes.set_ylabel("Net benefit")
+        _lines(axes, result, threshold, _decision_line, "lower left")
+    return canvas
+
+
+def _lines(
+    axes: Axes,
+    result: CohortResult,
+    threshold: Threshold,
+    line: Line,
+    place: Literal["lower right", "lower left"],
+) -> None:
+    """One line per method, a title and a legend; or the reason why the panel is empty."""
+    axes.set_title(label_of(threshold.name))
+    methods = result.methods[threshold.name]
+    for name, (colour, dash) in _styles(list(methods)).items():
+        line(axes, name, methods[name], colour, dash)
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(loc=place)
+    else:
+        _empty(axes)
+
+
+def _styles(names: list[str]) -> dict[str, tuple[str, str]]:
+    """A colour and a dash per method; the twin without transfer learning is its method's colour, dotted."""
+    own = [name for name in names if base_of(name) == name or base_of(name) not in names]
+    wheel = itertools.cycle((colour, dash) for dash in ("-", "--", "-.") for colour in _COLOURS)
+    styles = dict(zip(own, wheel, strict=False))
+    return {name: styles.get(name) or (styles[base_of(name)][0], ":") for name in names}
+
+
+def _roc_line(axes: Axes, name: str, method: MethodResult, colour: str, dash: str) -> None:
+    if method.roc is None or method.auc.value is None:
+        return
+    axes.plot(*method.roc.T, dash, color=colour, label=f"{name}  {method.auc.value:.3f}")
+    if method.figures is None:
+        return
+    sensitivity, specificity = method.figures.sensitivity.value, method.figures.specificity.value
+    if sensitivity is not None and specificity is not None:
+        axes.plot(1.0 - specificity, sensitivity, "o", color=colour)
+
+
+def _decision_line(axes: Axes, name: str, method: MethodResult, colour: str, dash: str) -> None:
+    if method.probability is None:
+        return
+    curve = method.probability.decision
+    axes.plot(curve.threshold_probability, curve.net_benefit, dash, color=colour, label=name)
+
+
+def _calibration_canvas(result: CohortResult) -> Canvas:
+    """Small multiples: a column per method, a row per threshold, so that no curve hides another."""
+    methods = list(next(iter(result.methods.values())))
+    canvas = Canvas(figsize=(max(6.0, 1.75 * len(methods) + 0.5), 5.9), layout="constrained")
+    grid = canvas.subplots(3, len(methods), squeeze=False, sharex=True, sharey=True)
+    for row, (panels, threshold) in enumerate(zip(grid, PANELS, strict=True)):
+        panels[0].set_ylabel(f"{label_of(threshold.name)}\nobserved")
+        for axes, name in zip(panels, methods, strict=True):
+            if row == 0:
+                axes.set_title(name)
+            if row == len(PANELS) - 1:
+                axes.set_xlabel("predicted")
+            _reliability(axes, result.methods[threshold.name][name])
+    return canvas
+
+
+def _reliability(axes: Axes, method: MethodResult) -> None:
+    _unit_square(axes)
+    if method.probability is None:
+        _empty(axes)
+        return
+    judged = method.probability.calibration
+    for one in judged.bins:
+        low, high = _ends(one)
+        axes.plot([one.predicted, one.predicted], [low, high], color=_COLOURS[0], linewidth=1.0, alpha=0.55)
+    observed = [one.observed.value or 0.0 for one in judged.bins]
+    predicted = [one.predicted for one in judged.bins]
+    axes.scatter(predicted, observed, s=[6.0 + one.n for one in judged.bins], color=_COLOURS[0], zorder=3)
+    words = f"Brier {judged.brier:.3f}\nECE {judged.expected_calibration_error:.3f}"
+    axes.text(0.98, 0.03, words, ha="right", va="bottom", fontsize=7, color="#444444")
+
+
+def _ends(one: ReliabilityBin) -> tuple[float, float]:
+    """The interval of an observed share; a bin is never empty, so it always has one."""
+    return one.observed.low or 0.0, 1.0 if one.observed.high is None else one.observed.high
+
+
+def _unit_square(axes: Axes) -> None:
+    """The range of two fractions with the diagonal."""
+    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1.0, zorder=0)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xticks([0.0, 0.5, 1.0])
+    axes.set_yticks([0.0, 0.5, 1.0])
+    axes.set_aspect("equal")
+
+
+def _empty(axes: Axes) -> None:
+    words = "not defined here"
+    axes.text(0.5, 0.5, words, ha="center", va="center", color="#777777", transform=axes.transAxes)
