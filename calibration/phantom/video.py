@@ -20,6 +20,10 @@ from calibration.errors import VideoOutputError
 from calibration.phantom.pipe import GStreamerPipe, VideoFormat
 from calibration.phantom.truth import Picture
 
+FRAMES_IN_FLIGHT = 24
+"""Frames of shared memory: GStreamer 1.22's shmsink hangs for good once a slow reader has filled a small one; 24 at
+1440x1080 take 56 MB, which fits the 64 MB that containers have by default."""
+
 
 class I420Converter:
     """Converts BGR pictures to I420 bytes; the array given last is not converted again."""
@@ -108,7 +112,7 @@ def play_live(
         stop: ends the playing.
     """
     claim_socket(path)
-    memory = max(10 * video.frame_bytes, 1 << 22)
+    memory = max(FRAMES_IN_FLIGHT * video.frame_bytes, 1 << 22)
     sink = f"shmsink socket-path={_quoted(path)} shm-size={memory} sync=false wait-for-connection=false"
     converter = I420Converter()
     frames = skipped = 0

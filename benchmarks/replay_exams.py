@@ -1,0 +1,137 @@
+"""Twenty virtual exams through `fibrostage replay`: are there exactly five acquisitions, and is the stage right?
+
+    python benchmarks/replay_exams.py [--per-stage 4] [--first-seed 90000] [--fps 15] [--json]
+
+Seeds from 90000 on are used nowhere else. Virtual patients: agreement here is not clinical evidence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from firmware_app.wording import NOTICE
+from model_export.statistics.auc import auc
+
+PROGRAMS = Path(sys.executable).parent
+THRESHOLDS = {"ge_s2": 2, "ge_s3": 3, "s4": 4}
+NETWORKS = ("GM", "EM", "GM+EM", "GM+LSM")
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One exam: the truth, what the appliance counted, and what it concluded."""
+
+    seed: int
+    true_stage: int
+    acquisitions: int
+    refusals: tuple[str, ...]
+    from_wrong_moments: int
+    stage: int | None
+    stage_text: str
+    lsm_error: float
+    scores: dict[str, dict[str, float]]
+    times_real_time: float
+
+
+def run(*words: object) -> str:
+    """Run one of our programs; its output."""
+    program, *arguments = (str(word) for word in words)
+    done = subprocess.run([str(PROGRAMS / program), *arguments], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def replay_one(folder: Path, stage: int, seed: int, fps: int) -> Replayed:
+    """Draw one exam and replay it."""
+    video, truth_path = folder / "exam.mp4", folder / "exam.json"
+    draw = ("phantom", "exam", "--stage", stage, "--seed", seed, "--fps", fps)
+    run("fibrostage-calibrate", *draw, "--out", video, "--truth", truth_path)
+    truth = json.loads(truth_path.read_text())
+    lines = [json.loads(line) for line in run("fibrostage", "replay", video, "--json").splitlines()]
+    accepted = [line for line in lines if line["type"] == "acquisition"]
+    results = [line for line in lines if line["type"] == "result"]
+    if len(results) != 1:
+        raise SystemExit(f"error: seed {seed} gave {len(results)} results")
+    result, summary = results[0], lines[-1]
+    measured = [(a["measured_frame"], a["end_frame"]) for a in truth["acquisitions"]]
+    astray = [a for a in accepted if not any(low <= a["evidence"]["frame"] < high for low, high in measured)]
+    true_lsm = float(np.mean([a["q_box_mean_kpa"] for a in truth["acquisitions"]]))
+    scores = {name: {k: result["methods"][name][k] for k in THRESHOLDS} for name in NETWORKS}
+    scores["LSM"] = dict.fromkeys(THRESHOLDS, result["lsm"]["mean_kpa"])
+    return Replayed(
+        seed=seed,
+        true_stage=stage,
+        acquisitions=len(accepted),
+        refusals=tuple(line["reason"] for line in lines if line["type"] == "refusal"),
+        from_wrong_moments=len(astray),
+        stage=result["stage"],
+        stage_text=result["stage_text"],
+        lsm_error=abs(result["lsm"]["mean_kpa"] / true_lsm - 1),
+        scores=scores,
+        times_real_time=summary["video_s"] / summary["elapsed_s"],
+    )
+
+
+def stage_agrees(exam: Replayed) -> bool:
+    """The networks do not tell S0 from S1: stage 0 stands for both."""
+    return exam.stage == (0 if exam.true_stage <= 1 else exam.true_stage)
+
+
+def aucs(exams: list[Replayed]) -> dict[str, dict[str, float]]:
+    """AUC of each method at each threshold."""
+    stages = np.array([exam.true_stage for exam in exams])
+    return {
+        name: {
+            key: float(auc(np.array([e.scores[name][key] for e in exams]), stages >= lowest))
+            for key, lowest in THRESHOLDS.items()
+        }
+        for name in (*NETWORKS, "LSM")
+    }
+
+
+def main() -> None:
+    """Draw, replay, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--per-stage", type=int, default=4)
+    parser.add_argument("--first-seed", type=int, default=90_000)
+    parser.add_argument("--fps", type=int, default=15)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    plan = [(stage, options.first_seed + 10 * stage + i) for stage in range(5) for i in range(options.per_stage)]
+    with tempfile.TemporaryDirectory() as folder:
+        exams = [
+            replay_one(Path(folder), stage, seed, options.fps) for stage, seed in tqdm(plan, unit="exam")
+        ]
+    decided = [exam for exam in exams if exam.stage is not None]
+    report = {
+        "benchmark": "replay_exams",
+        "command": " ".join(["python", "benchmarks/replay_exams.py", *sys.argv[1:]]),
+        "exams": len(exams),
+        "with_exactly_five": sum(exam.acquisitions == 5 for exam in exams),
+        "acquisitions_from_wrong_moments": sum(exam.from_wrong_moments for exam in exams),
+        "stage_right": sum(stage_agrees(exam) for exam in decided),
+        "stage_wrong": sum(not stage_agrees(exam) for exam in decided),
+        "indeterminate": len(exams) - len(decided),
+        "largest_lsm_error": max(exam.lsm_error for exam in exams),
+        "median_times_real_time": float(np.median([exam.times_real_time for exam in exams])),
+        "auc": aucs(exams),
+        "each": [asdict(exam) for exam in exams],
+        "notice": NOTICE,
+    }
+    print(json.dumps(report, indent=1) if options.json else _table(report))
+
+
+def _table(report: dict[str, object]) -> str:
+    return "\n".join(f"{key:32} {value}" for key, value in report.items() if key != "each")
+
+
+if __name__ == "__main__":
+    main()

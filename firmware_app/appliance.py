@@ -1,0 +1,102 @@
+"""The appliance: one loop from the cable to the ward. Read this file first.
+
+`follow` is the whole journey as one generator; `fibrostage run` feeds it from a live source and publishes
+its steps, `fibrostage replay` feeds it from a recording and prints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from firmware_app.exam import advance
+from firmware_app.exam_events import Event as ExamEvent
+from firmware_app.exam_events import Moment, PatientChanged, Tick
+from firmware_app.exam_state import AcquisitionAccepted, Effect, Exam
+from firmware_app.examination import Examiner, examine, refuse
+from firmware_app.journey import Frame, Rejected, ScreenReading
+from firmware_app.screen.watch import (
+    BannerChanged,
+    ExamineNow,
+    FreezeEndedWithoutQBox,
+    Watch,
+    accepted,
+    watch,
+)
+from firmware_app.screen.watch import Moment as ScreenMoment
+from firmware_app.stream_events import SignalLost, StreamEnded
+from firmware_app.wording import Reason
+
+TICK_NS = 1_000_000_000
+"""The exam learns once a second that time passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event of the video brought about.
+
+    Attributes:
+        event: a frame, the loss of the signal or the end of the stream.
+        reading: of the frame; None without one.
+        at: when the frame was captured; None without one.
+        exam: as it stands afterwards.
+        effects: what to publish, in this order.
+    """
+
+    event: Frame | SignalLost | StreamEnded
+    reading: ScreenReading | None
+    at: Moment | None
+    exam: Exam
+    effects: tuple[Effect, ...] = ()
+
+
+def follow(
+    video: Iterable[Frame | SignalLost | StreamEnded],
+    examiner: Examiner,
+    moment_of: Callable[[Frame], Moment],
+) -> Iterator[Step]:
+    """Follow the video frame by frame: read, watch, examine, advance.
+
+    Args:
+        video: frames in order, and what became of the signal.
+        examiner: screen reader and engine.
+        moment_of: the clock: when a frame was captured.
+    """
+    exam, watched = Exam(), Watch()
+    dropped, ticked_ns = 0, 0
+    for event in video:
+        if not isinstance(event, Frame):
+            yield Step(event, None, None, exam)
+            continue
+        dropped += event.dropped
+        reading, at = examiner.reader.read(event), moment_of(event)
+        watched, moment = watch(watched, event, reading)
+        happened = _what_happened(examiner, event, reading, moment, at, dropped)
+        if happened is None and at.monotonic_ns - ticked_ns >= TICK_NS:
+            happened, ticked_ns = Tick(examiner.new_id(), at), at.monotonic_ns
+        effects: tuple[Effect, ...] = ()
+        if happened is not None:
+            exam, effects = advance(exam, happened)
+            dropped = dropped if isinstance(happened, Tick) else 0
+        if any(isinstance(effect, AcquisitionAccepted) for effect in effects):
+            watched = accepted(watched)
+        yield Step(event, reading, at, exam, effects)
+
+
+def _what_happened(  # noqa: PLR0913, PLR0917 - one line per moment of the screen is the table
+    examiner: Examiner,
+    frame: Frame,
+    reading: ScreenReading,
+    moment: ScreenMoment | None,
+    at: Moment,
+    dropped: int,
+) -> ExamEvent | None:
+    match moment:
+        case ExamineNow():
+            return examine(examiner, frame, reading, at, dropped)
+        case FreezeEndedWithoutQBox():
+            return refuse(examiner, frame, reading, Rejected(Reason.NO_Q_BOX), at, dropped)
+        case BannerChanged():
+            return PatientChanged(examiner.new_id(), at)
+        case _:
+            return None

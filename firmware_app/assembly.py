@@ -1,0 +1,110 @@
+"""From the configuration to the parts of the appliance."""
+
+from __future__ import annotations
+
+import platform
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from time import monotonic_ns
+
+import numpy as np
+
+from calibration.profile import load_profile
+from firmware_app import __version__
+from firmware_app.config import Config, SinkConfig, SourceConfig
+from firmware_app.errors import ConfigError
+from firmware_app.exam_events import Moment
+from firmware_app.inference import Bundle, Engine, load_bundle, open_engine
+from firmware_app.journey import Frame
+from firmware_app.publication import Appliance
+from firmware_app.screen import ScreenReader
+from firmware_app.sinks import FileSink, NoSink, Sink, WindowSink
+from firmware_app.sources import FileSource, PhantomSource, RtspSource, Source, V4l2Source
+
+DEMONSTRATION_BUNDLE = Path(__file__).parent / "bundles" / "demo"
+"""The bundle that ships with the product, trained on virtual patients."""
+SOFTWARE = f"fibrostage {__version__}"
+_SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def source_of(config: SourceConfig) -> Source:
+    """The video source that is configured.
+
+    Raises:
+        ConfigError: a setting that this source needs is missing.
+    """
+    if config.kind == "v4l2":
+        return V4l2Source(config.device, config.width, config.height, config.fps, config.mjpeg)
+    if config.kind == "rtsp":
+        return RtspSource(config.url, config.latency_ms)
+    if config.kind == "file":
+        if config.path is None:
+            raise ConfigError("setting source.path is missing: name the video file")
+        return FileSource(config.path)
+    return PhantomSource(config.socket, config.width or 1440, config.height or 1080, config.fps or 60)
+
+
+def sink_of(config: SinkConfig) -> Sink:
+    """Where the picture with the overlay goes.
+
+    Raises:
+        ConfigError: a setting that this sink needs is missing.
+    """
+    if config.kind == "window":
+        return WindowSink()
+    if config.kind == "none":
+        return NoSink()
+    if config.path is None:
+        raise ConfigError("setting sink.path is missing: name the file to record to")
+    return FileSink(config.path)
+
+
+def load_model(folder: Path | None, threads: int = 0) -> tuple[Bundle, Engine]:
+    """Check a bundle (None: the demonstration bundle) and open an engine for it.
+
+    Raises:
+        BundleError: the bundle is missing, altered or not meant for this software.
+        EngineError: the runtime failed.
+    """
+    bundle = load_bundle(folder or DEMONSTRATION_BUNDLE)
+    return bundle, open_engine(bundle, threads)
+
+
+def screen_reader(profile: str) -> ScreenReader:
+    """The reader for a screen profile.
+
+    Raises:
+        ProfileError: the profile is missing or not valid.
+    """
+    return ScreenReader(load_profile(profile))
+
+
+def appliance_of(config: Config, bundle: Bundle, engine: Engine, reader: ScreenReader) -> Appliance:
+    """Who speaks, for every message."""
+    return Appliance(
+        site=config.site,
+        device=config.device,
+        room=config.room or config.device,
+        software=SOFTWARE,
+        runtime=engine.name,
+        profile_id=reader.profile.profile_id,
+        manifest=bundle.manifest,
+        versions={"python": platform.python_version(), "numpy": np.__version__},
+    )
+
+
+def captured_at(frame: Frame) -> Moment:
+    """When a live frame was captured, on the wall clock and on this boot's clock."""
+    age = timedelta(microseconds=(monotonic_ns() - frame.captured_ns) // 1000)
+    return Moment(datetime.now(timezone.utc) - age, frame.captured_ns, frame.pts_ns)
+
+
+def recorded_at(frame: Frame) -> Moment:
+    """When a recorded frame was shown: time counts from the beginning of the recording, as if in 1970."""
+    return Moment(_EPOCH + timedelta(microseconds=frame.pts_ns // 1000), frame.pts_ns, frame.pts_ns)
+
+
+def time_trusted() -> bool:
+    """Whether the system's clock was synchronised since this boot."""
+    return _SYNCHRONISED.exists()

@@ -1,0 +1,68 @@
+"""The whole graph as a launch string: one for the live display and its analysis, one for replay. Pure.
+
+The display branch never waits for the analysis: the analysis' queue drops, the display's queue does not. A
+recorded file is paced by the clock in front of the tee, so that nothing behind it has a reason to drop. In
+replay there is no tee, no clock and no display: every frame is delivered, as fast as the consumer goes.
+"""
+
+from __future__ import annotations
+
+from firmware_app import sinks, sources
+from firmware_app.sinks import Sink, converter
+from firmware_app.sources import Fragment, HasElement, Source
+
+ANALYSIS = "analysis"
+"""Name of the appsink from which the analysis is fed."""
+SPLIT = "split"
+"""Name of the tee, where a frame counts as arrived unless its source says otherwise."""
+OVERLAY = "overlay"
+"""Name of the element that draws."""
+
+_BLENDABLE = "video/x-raw,format={I420,NV12,YUY2,UYVY,BGRx,RGBx,BGRA,RGBA}"
+"""Formats in system memory into which GStreamer blends a patch."""
+ANALYSED = (
+    "video/x-raw,format=I420,colorimetry=bt601,width=[2,16384,2],height=[2,16384,2];video/x-raw,format=BGRx"
+)
+"""What the analysis takes. I420 passes as it is, and only frames that are taken are converted, by OpenCV:
+GStreamer 1.22's own conversion to BGRx is up to 5 of 255 off, which shows in kPa."""
+_ONE_FRAME = "max-size-buffers=1 max-size-bytes=0 max-size-time=0"
+_FEW_FRAMES = "max-size-buffers=4 max-size-bytes=0 max-size-time=0"
+
+
+def _analysis(has_element: HasElement, limits: str) -> str:
+    convert = converter(has_element)
+    formats = "video/x-raw,format=BGRx" if convert != "videoconvert" else ANALYSED
+    return (
+        f'{convert} ! capsfilter caps="{formats}" ! '
+        f"appsink name={ANALYSIS} sync=false async=false qos=false enable-last-sample=false {limits}"
+    )
+
+
+def _replay(source: Source, has_element: HasElement) -> Fragment:
+    """Every frame of a file, in order, with back-pressure."""
+    head = sources.fragment_of(source, has_element)
+    return Fragment(f"{head.launch} ! {_analysis(has_element, 'max-buffers=2 drop=false')}", head.settings)
+
+
+def _live(source: Source, sink: Sink, part: int, has_element: HasElement) -> Fragment:
+    """The newest frame for the analysis, every frame for the display; `part` as in `sinks.fragment_of`."""
+    head = sources.fragment_of(source, has_element)
+    tail = sinks.fragment_of(sink, has_element, part)
+    pace = "" if sources.is_live(source) else "clocksync ! "
+    launch = (
+        f"{head.launch} ! {pace}tee name={SPLIT} "
+        f"{SPLIT}. ! queue leaky=downstream {_ONE_FRAME} ! "
+        f"{_analysis(has_element, 'max-buffers=1 drop=true emit-signals=true')} "
+        # The display's queue stands behind the overlay and so holds composed copies: the source's own few
+        # buffers (a capture card's, the virtual scanner's shared memory) return to it at once.
+        f"{SPLIT}. ! {converter(has_element)} ! {_BLENDABLE} ! overlaycomposition name={OVERLAY} ! "
+        f"{_BLENDABLE} ! queue {_FEW_FRAMES} ! {tail.launch}"
+    )
+    return Fragment(launch, head.settings + tail.settings)
+
+
+def launch_of(
+    source: Source, sink: Sink, part: int, has_element: HasElement, *, every_frame: bool
+) -> Fragment:
+    """The graph for a live display and its analysis, or with `every_frame` for replay."""
+    return _replay(source, has_element) if every_frame else _live(source, sink, part, has_element)

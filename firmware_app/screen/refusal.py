@@ -1,0 +1,85 @@
+"""Why an SWE frame makes no acquisition: the first of these reasons that holds, with its numbers."""
+
+from __future__ import annotations
+
+from calibration.profile import ScreenProfile
+from firmware_app.journey import ColourBar, ReadOut, Rejected, ScreenReading, Stiffness
+from firmware_app.wording import Reason
+
+LEAST_FILLED = 0.95
+"""Fraction of the colour box; an unfilled box is no measurement (2D-SWE rules of the liver)."""
+NEAR_ZERO_KPA = 0.2
+"""A minimum at or below marks unfilled pixels in the Q-box."""
+AGREEMENT_KPA = 1.0
+AGREEMENT_SHARE = 0.10
+"""Printed and decoded mean agree within the larger of `AGREEMENT_KPA` and this share of the printed one."""
+
+
+def _q_box(reading: ScreenReading) -> Rejected | None:
+    if reading.q_box is None:
+        return Rejected(Reason.NO_Q_BOX, "no ring in the colour box")
+    if reading.roi is None:
+        return Rejected(Reason.NO_Q_BOX, "the Q-box reaches beyond the colour box")
+    return None
+
+
+def _filling(filled_fraction: float) -> Rejected | None:
+    if filled_fraction >= LEAST_FILLED:
+        return None
+    return Rejected(Reason.BOX_UNFILLED, f"Box {100 * filled_fraction:.0f} % filled")
+
+
+def _minimum(stiffness: Stiffness | None) -> Rejected | None:
+    if stiffness is None or stiffness.min_kpa > NEAR_ZERO_KPA:
+        return None
+    return Rejected(Reason.MINIMUM_NEAR_ZERO, f"minimum {stiffness.min_kpa:.1f} kPa")
+
+
+def _printed(readout: ReadOut | None) -> Rejected | None:
+    return None if readout else Rejected(Reason.READOUT_UNREADABLE, "no printed mean with its unit")
+
+
+def _bar(bar: ColourBar | None, profile: ScreenProfile, *, text_was_read: bool) -> Rejected | None:
+    if bar is None or bar.maximum is None or bar.unit is None:
+        return (
+            Rejected(Reason.BAR_UNREADABLE, "no number with a unit above the bar") if text_was_read else None
+        )
+    allowed = profile.colour_bar.allowed_maxima_kpa
+    if bar.unit != "kPa" or all(abs(bar.maximum - maximum) > 0.01 for maximum in allowed):
+        wanted = " or ".join(f"{maximum:g}" for maximum in allowed)
+        return Rejected(Reason.BAR_RANGE, f"{bar.maximum:g} {bar.unit} instead of {wanted} kPa")
+    return None
+
+
+def _agreement(stiffness: Stiffness | None, readout: ReadOut | None) -> Rejected | None:
+    if stiffness is None or readout is None or readout.mean_kpa is None:
+        return None
+    apart = abs(stiffness.mean_kpa - readout.mean_kpa)
+    if apart <= max(AGREEMENT_KPA, AGREEMENT_SHARE * readout.mean_kpa):
+        return None
+    return Rejected(
+        Reason.READOUT_DISAGREES,
+        f"printed {readout.mean_kpa:.1f} kPa, decoded {stiffness.mean_kpa:.1f} kPa",
+    )
+
+
+def refusal(
+    reading: ScreenReading, filled_fraction: float, profile: ScreenProfile, *, text_was_read: bool
+) -> Rejected | None:
+    """The first reason against an acquisition that one frame of an SWE view shows.
+
+    Args:
+        reading: complete but for this.
+        filled_fraction: of the colour box.
+        profile: which ranges are allowed.
+        text_was_read: whether a missing text counts.
+    """
+    checks = (
+        _q_box(reading),
+        _bar(reading.colour_bar, profile, text_was_read=text_was_read),
+        _filling(filled_fraction),
+        _minimum(reading.stiffness),
+        _agreement(reading.stiffness, reading.readout),
+        _printed(reading.readout) if text_was_read else None,
+    )
+    return next((check for check in checks if check is not None), None)

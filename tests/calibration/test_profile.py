@@ -1,0 +1,62 @@
+"""Screen profiles: what ships loads, and each mistake is named in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from calibration.errors import ProfileError
+from calibration.profile import PROFILES, load_profile
+
+GOOD = (PROFILES / "aixplorer.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", sorted(PROFILES.glob("*.toml")), ids=lambda file: file.stem)
+def test_shipped_profiles_load_by_name_and_by_file(file: Path) -> None:
+    """Every shipped profile is valid, and is found by its name as well as by its file."""
+    assert load_profile(file.stem) == load_profile(file)
+
+
+def test_aixplorer_bar_stands_where_it_was_measured() -> None:
+    """The colour bar's place is the one measured on two scanners."""
+    assert load_profile("aixplorer").colour_bar.rect == (1386, 141, 18, 220)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("format = 1", "format = 2", "format"),
+        ("opacity = 0.5", "opacity = 1.5", "blend.opacity"),
+        ("opacity = 0.5", "opaqueness = 0.5", "blend.opa"),
+        ("[1386, 141, 18, 220]", "[1430, 141, 18, 220]", "leaves the 1440x1080 screen"),
+        ("[311, 592, 775, 440]", "[311, 592, 775, 430]", "differ in size"),
+        ("[12.0, 130.0]", "[130.0, 12.0]", "radius"),
+        ("format = 1", "format = ", "not TOML"),
+    ],
+)
+def test_mistakes_are_named(old: str, new: str, named: str, tmp_path: Path) -> None:
+    """A wrong profile is refused with the file and the place of the mistake."""
+    assert old in GOOD
+    file = tmp_path / "mine.toml"
+    file.write_text(GOOD.replace(old, new), encoding="utf-8")
+    with pytest.raises(ProfileError, match=r"mine\.toml") as caught:
+        load_profile(file)
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_unknown_profiles_are_named(tmp_path: Path) -> None:
+    """A file that is not there and a name that is not known are told apart, with what is known."""
+    with pytest.raises(ProfileError, match="No such file"):
+        load_profile(tmp_path / "none.toml")
+    with pytest.raises(ProfileError, match="aixplorer"):
+        load_profile("epiq")
+
+
+def test_binary_file_is_named(tmp_path: Path) -> None:
+    """A file that is no text is refused like one that is no TOML."""
+    file = tmp_path / "binary.toml"
+    file.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(ProfileError, match="not TOML"):
+        load_profile(file)

@@ -1,0 +1,170 @@
+"""The graph is written for the machine it runs on, and every graph can be built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from firmware_app.errors import SinkError, SourceError
+from firmware_app.launch import launch_of
+from firmware_app.pipeline import _parse, has_element
+from firmware_app.pixels import Layout, to_bgr
+from firmware_app.sinks import FileSink, NoSink, Sink, WindowSink, check, part_path
+from firmware_app.sources import FileSource, PhantomSource, RtspSource, Source, V4l2Source, name_of
+from firmware_app.stream_events import BusError, EndOfStream, break_of, cause_of, gravest, is_due, loss_of
+
+SOURCES: list[Source] = [
+    V4l2Source(Path("/dev/video0")),
+    V4l2Source(Path("/dev/video0"), 1920, 1080, 60, mjpeg=True),
+    RtspSource("rtsp://encoder/video"),
+    FileSource(Path("exam.mp4")),
+    PhantomSource(Path("/run/scanner"), 1440, 1080, 60),
+]
+SINKS: list[Sink] = [WindowSink(), FileSink(Path("exam.mp4")), NoSink()]
+FILE = SOURCES[3]
+
+
+def _error(domain: str, code: int, debug: str = "") -> BusError:
+    return BusError("source", f"gst-{domain}-error-quark", code, "GStreamer's own words.", debug)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("sink", SINKS)
+@pytest.mark.parametrize("every_frame", [True, False])
+def test_every_graph_can_be_built(source: Source, sink: Sink, *, every_frame: bool) -> None:
+    """Each pair of source and sink makes a graph that GStreamer accepts, with every element to be set up."""
+    fragment = launch_of(source, sink, 1, has_element, every_frame=every_frame)
+    graph = _parse(fragment.launch)
+    for setting in fragment.settings:
+        graph.get_by_name(setting.element).set_property(setting.name, setting.value)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_names_and_addresses_stay_out_of_the_launch_string(source: Source) -> None:
+    """What comes from outside is a property, never launch syntax."""
+    launch = launch_of(source, FileSink(Path("out.mp4")), 1, has_element, every_frame=False).launch
+    for word in ("/dev/video0", "encoder", "exam.mp4", "/run/scanner", "out.mp4"):
+        assert word not in launch
+
+
+def test_a_jetson_uses_its_hardware() -> None:
+    """Where NVIDIA's elements exist, they convert, decode MJPEG, encode and show."""
+
+    def launch(source: Source, sink: Sink) -> str:
+        return launch_of(source, sink, 1, lambda _name: True, every_frame=False).launch
+
+    assert "videoconvert" not in launch(SOURCES[0], NoSink())
+    assert "nvvidconv" in launch(SOURCES[0], NoSink())
+    assert "nvv4l2decoder mjpeg=1" in launch(SOURCES[1], NoSink())
+    assert "nvv4l2h264enc" in launch(SOURCES[0], FileSink(Path("x.mp4")))
+    assert "nv3dsink" in launch(SOURCES[0], WindowSink())
+
+
+def test_a_rate_of_60_takes_a_card_that_says_59_94() -> None:
+    """The wanted rate is a range, since HDMI runs at 60000/1001."""
+    launch = launch_of(SOURCES[1], NoSink(), 1, has_element, every_frame=False).launch
+    assert "framerate=[119/2,121/2]" in launch
+    assert 119 / 2 < 60000 / 1001 < 121 / 2
+
+
+def test_a_missing_element_is_named() -> None:
+    """A GStreamer without a needed element gives one clear sentence with its name."""
+    with pytest.raises(SourceError, match="fibrostagemissing"):
+        _parse("videotestsrc ! fibrostagemissing ! fakesink")
+
+
+def test_a_window_needs_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desktop gets a window, a console the whole screen; without both the fault is named."""
+    monkeypatch.setenv("DISPLAY", ":0")
+    check(WindowSink())
+    assert "autovideosink" in launch_of(FILE, WindowSink(), 1, has_element, every_frame=False).launch
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert "kmssink" in launch_of(FILE, WindowSink(), 1, lambda _: False, every_frame=False).launch
+    if any(Path("/dev/dri").glob("card*")):
+        pytest.skip("this machine has a display of its own")
+    with pytest.raises(SinkError, match="There is no display"):
+        check(WindowSink())
+
+
+def test_a_password_in_an_address_is_masked() -> None:
+    """Messages name the encoder, never its password."""
+    assert name_of(RtspSource("rtsp://user:secret@encoder/video")) == "rtsp://***@encoder/video"
+    assert name_of(RtspSource("rtsp://encoder/video")) == "rtsp://encoder/video"
+
+
+def test_parts_of_a_recording_are_numbered() -> None:
+    """The first part has the name that was asked for, later ones a number."""
+    path = Path("folder/exam.mp4")
+    assert [part_path(path, part).name for part in (1, 2, 3)] == ["exam.mp4", "exam-2.mp4", "exam-3.mp4"]
+
+
+@pytest.mark.parametrize("width", [320, 322])
+@pytest.mark.parametrize("padding", [0, 24])
+def test_pictures_are_converted_without_their_padding(width: int, padding: int) -> None:
+    """Padded or not, I420 and BGRx give the picture that OpenCV gives for the packed planes."""
+    rng = np.random.default_rng(width + padding)
+    height = 48
+    planes = [
+        rng.integers(16, 236, (rows, columns + padding), np.uint8)
+        for rows, columns in ((height, width), (height // 2, width // 2), (height // 2, width // 2))
+    ]
+    offsets = tuple(int(offset) for offset in np.cumsum([0, planes[0].size, planes[1].size]))
+    strides = tuple(plane.shape[1] for plane in planes)
+    layout = Layout("I420", width, height, offsets, strides)
+    picture = to_bgr(memoryview(b"".join(plane.tobytes() for plane in planes)), layout)
+    packed = np.concatenate([plane[:, : plane.shape[1] - padding].ravel() for plane in planes])
+    expected = cv2.cvtColor(packed.reshape(height * 3 // 2, width), cv2.COLOR_YUV2BGR_I420)
+    assert np.array_equal(picture, expected)
+
+    colours = rng.integers(0, 256, (height, width + padding, 4), np.uint8)
+    layout = Layout("BGRx", width, height, (0,), (4 * (width + padding),))
+    assert np.array_equal(to_bgr(memoryview(colours.tobytes()), layout), colours[:, :width, :3])
+
+
+def test_causes_are_words() -> None:
+    """GStreamer's codes become plain words; what we have no words for keeps GStreamer's own."""
+    assert cause_of(_error("resource", 4)) == "it is used by another program"
+    assert cause_of(_error("core", 1)) == "GStreamer's own words"
+    assert (
+        cause_of(_error("stream", 1, "reason not-linked (-1)"))
+        == "it holds no picture that can be decoded here"
+    )
+    assert loss_of(None) == "no picture arrives"
+    assert loss_of(EndOfStream()) == "the sender has stopped"
+    assert loss_of(_error("resource", 9)) == "reading from it failed"
+
+
+def test_an_error_weighs_more_than_the_end_that_follows_from_it() -> None:
+    """Whatever came first on the bus, an error explains the end."""
+    error = _error("stream", 7)
+    assert gravest([EndOfStream(), error, _error("stream", 1)]) is error
+    assert gravest([EndOfStream()]) == EndOfStream()
+    assert gravest([]) is None
+
+
+def test_a_source_is_opened_again_soon_after_an_error_and_with_patience_in_silence() -> None:
+    """An error is answered after one second; a silent encoder gets time for its handshake."""
+    rtsp, phantom = SOURCES[2], SOURCES[4]
+    assert not is_due(phantom, _error("resource", 9), open_s=0.5, silent_s=9)
+    assert is_due(phantom, _error("resource", 9), open_s=1.0, silent_s=0)
+    assert is_due(phantom, None, open_s=5, silent_s=1.0)
+    assert not is_due(rtsp, None, open_s=5, silent_s=5)
+    assert not is_due(rtsp, None, open_s=2, silent_s=60)
+    assert is_due(rtsp, None, open_s=9, silent_s=9)
+
+
+def test_the_end_of_a_file_is_told_from_a_break() -> None:
+    """The last frame lies one frame before the announced end; half a second earlier it is a break."""
+    second = 1_000_000_000
+    assert break_of(FILE, EndOfStream(), 2 * second - second // 30, 2 * second) is None
+    assert break_of(FILE, EndOfStream(), 2 * second, None) is None
+    assert break_of(FILE, EndOfStream(), second, 2 * second) == (
+        "exam.mp4 breaks off after 1.0 s of 2.0 s: copy or record it again."
+    )
+    assert break_of(FILE, _error("stream", 7), second, 2 * second) == (
+        "exam.mp4 breaks off after 1.0 s: its pictures cannot be decoded."
+    )

@@ -1,0 +1,164 @@
+"""Freezes over time, from readings and small pictures whose times are written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from firmware_app.journey import Circle, Frame, Panes, Rect, Rejected, ScreenReading, View
+from firmware_app.screen.watch import (
+    BannerChanged,
+    ExamineNow,
+    FreezeEndedWithoutQBox,
+    LiveAgain,
+    Moment,
+    Watch,
+    accepted,
+    watch,
+)
+from firmware_app.wording import Reason
+
+FRAME_NS = 1_000_000_000 // 50
+PANES = Panes(Rect(0, 0, 96, 64), Rect(0, 64, 96, 64))
+RING = Circle(40.0, 30.0, 9.0)
+FIRST_BANNER, SECOND_BANNER = bytes(400), bytes([255]) * 400
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What one frame shows; `picture` seeds its panes, so that equal numbers are a still picture."""
+
+    picture: int
+    frozen: bool = True
+    q_box: Circle | None = None
+    view: View = View.SWE_DUAL
+    banner: bytes | None = FIRST_BANNER
+
+
+def frame_of(shot: Shot, number: int) -> tuple[Frame, ScreenReading]:
+    """A frame at 50 Hz and its reading."""
+    rng = np.random.default_rng(shot.picture)
+    pixels = np.repeat(np.repeat(rng.integers(0, 200, (16, 12, 3), np.uint8), 8, axis=0), 8, axis=1)
+    refused = None if shot.view is View.SWE_DUAL else Rejected(Reason.OTHER_SCREEN)
+    panes = PANES if shot.view is View.SWE_DUAL else None
+    reading = ScreenReading(
+        96, 128, shot.view, refused, panes=panes, q_box=shot.q_box, frozen=shot.frozen, banner=shot.banner
+    )
+    return Frame(pixels, number, number * FRAME_NS, 0), reading
+
+
+def play(shots: Iterable[Shot], *, accept: bool = False) -> list[tuple[int, Moment]]:
+    """The moments of a sequence, with the number of the frame at which each came."""
+    state, moments = Watch(), []
+    for number, shot in enumerate(shots):
+        state, moment = watch(state, *frame_of(shot, number))
+        if moment is not None:
+            moments.append((number, moment))
+        if accept and isinstance(moment, ExamineNow):
+            state = accepted(state)
+    return moments
+
+
+def live(count: int, start: int = 1000) -> list[Shot]:
+    """A moving picture."""
+    return [Shot(start + number, frozen=False) for number in range(count)]
+
+
+def kinds(moments: list[tuple[int, Moment]]) -> list[type]:
+    """The moments without their times."""
+    return [type(moment) for _, moment in moments]
+
+
+def test_placed_q_box_is_examined_once() -> None:
+    """A frozen Q-box is examined 0.4 s after it came to rest, and only once."""
+    frozen = [Shot(1)] * 25 + [Shot(1, q_box=RING)] * 100
+    moments = play(live(50) + frozen + live(30, 5000))
+    assert kinds(moments) == [ExamineNow, LiveAgain]
+    waited = (moments[0][0] - 75) * FRAME_NS
+    assert 400_000_000 <= waited <= 440_000_000
+
+
+def test_stillness_is_a_freeze_without_a_snowflake() -> None:
+    """A picture that stands still for a second is frozen whatever sign is shown."""
+    still = [Shot(1, frozen=False, q_box=RING)] * 120
+    moments = play(live(50) + still + live(30, 5000))
+    assert kinds(moments) == [ExamineNow, LiveAgain]
+    assert moments[0][0] >= 50 + 50
+
+
+def test_moving_picture_is_never_examined() -> None:
+    """A live scan with a Q-box on it makes no moment."""
+    assert play([replace(shot, q_box=RING) for shot in live(200)]) == []
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_glitch_does_not_split_a_freeze(length: int) -> None:
+    """One to three bad frames within a freeze change nothing."""
+    glitch = [Shot(77, frozen=False, view=View.OTHER)] * length
+    frozen = [Shot(1, q_box=RING)] * 60
+    moments = play(live(50) + frozen + glitch + frozen + live(30, 5000))
+    assert kinds(moments) == [ExamineNow, LiveAgain]
+
+
+def test_short_flash_of_the_snowflake_is_no_freeze() -> None:
+    """Three frames with a snowflake in a live scan are a glitch."""
+    assert play(live(50) + [Shot(1)] * 3 + live(50, 5000)) == []
+
+
+def test_moved_q_box_is_examined_again_until_accepted() -> None:
+    """Another place of the Q-box in the same freeze is another try, but not after an acquisition."""
+    shots = live(20) + [Shot(1, q_box=RING)] * 60 + [Shot(1, q_box=replace(RING, x=60.0))] * 60
+    assert kinds(play(shots)) == [ExamineNow, ExamineNow]
+    assert kinds(play(shots, accept=True)) == [ExamineNow]
+
+
+def test_returned_q_box_is_not_examined_twice() -> None:
+    """A Q-box that comes back to a place within one freeze has been examined there."""
+    moved = [Shot(1, q_box=replace(RING, x=60.0))] * 60
+    shots = live(20) + [Shot(1, q_box=RING)] * 60 + moved + [Shot(1, q_box=RING)] * 60
+    assert kinds(play(shots)) == [ExamineNow, ExamineNow]
+
+
+def test_freeze_without_q_box_is_told() -> None:
+    """A freeze that ends without a Q-box says so."""
+    assert kinds(play(live(20) + [Shot(1)] * 60 + live(30, 5000))) == [FreezeEndedWithoutQBox]
+
+
+def test_each_freeze_needs_a_live_phase_before() -> None:
+    """Two freezes with a live phase between are two; without it they are one."""
+    first, second = [Shot(1, q_box=RING)] * 60, [Shot(2, q_box=RING)] * 60
+    apart = play(live(20) + first + live(30, 5000) + second)
+    assert kinds(apart) == [ExamineNow, LiveAgain, ExamineNow]
+    assert kinds(play(live(20) + first + second)) == [ExamineNow]
+
+
+def test_changed_banner_is_told_once_it_stands() -> None:
+    """Another banner counts after 0.3 s, a passing one does not."""
+    passing = [replace(shot, banner=SECOND_BANNER) for shot in live(10, 3000)]
+    assert play(live(20) + passing + live(20, 4000)) == []
+    standing = [replace(shot, banner=SECOND_BANNER) for shot in live(60, 3000)]
+    moments = play(live(20) + standing)
+    assert kinds(moments) == [BannerChanged]
+    assert (moments[0][0] - 20) * FRAME_NS >= 300_000_000
+
+
+def test_old_picture_is_not_examined_under_a_new_banner() -> None:
+    """A picture frozen before the patient changed is never taken for the next patient."""
+    frozen = [Shot(1)] * 30
+    other = [Shot(1, banner=SECOND_BANNER)] * 30 + [Shot(1, q_box=RING, banner=SECOND_BANNER)] * 80
+    assert kinds(play(live(20) + frozen + other)) == [BannerChanged]
+
+
+def test_time_that_starts_anew_is_survived() -> None:
+    """After a restart of the stream, with smaller time stamps, freezes are seen as before."""
+    state = Watch()
+    for number, shot in enumerate(live(100)):
+        state, _ = watch(state, *frame_of(shot, number + 100_000))
+    moments = []
+    for number, shot in enumerate(live(20) + [Shot(1, q_box=RING)] * 60):
+        state, moment = watch(state, *frame_of(shot, number))
+        moments += [moment] if moment else []
+    assert [type(moment) for moment in moments] == [ExamineNow]
