@@ -1,4 +1,4 @@
-"""Twenty virtual exams through `fibrostage replay`: are there exactly five acquisitions, and is the stage right?
+"""Twenty virtual exams through `fibrostage replay`: exactly five acquisitions each, and the right stage?
 
     python benchmarks/replay_exams.py [--per-stage 4] [--first-seed 90000] [--fps 15] [--json]
 
@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from firmware_app.wording import NOTICE
-from model_export.statistics.auc import auc
+from model_export.statistics.auc import delong_auc
 
 PROGRAMS = Path(sys.executable).parent
 THRESHOLDS = {"ge_s2": 2, "ge_s3": 3, "s4": 4}
@@ -85,12 +85,12 @@ def stage_agrees(exam: Replayed) -> bool:
     return exam.stage == (0 if exam.true_stage <= 1 else exam.true_stage)
 
 
-def aucs(exams: list[Replayed]) -> dict[str, dict[str, float]]:
+def aucs(exams: list[Replayed]) -> dict[str, dict[str, float | None]]:
     """AUC of each method at each threshold."""
     stages = np.array([exam.true_stage for exam in exams])
     return {
         name: {
-            key: float(auc(np.array([e.scores[name][key] for e in exams]), stages >= lowest))
+            key: delong_auc(np.array([e.scores[name][key] for e in exams]), stages >= lowest).auc
             for key, lowest in THRESHOLDS.items()
         }
         for name in (*NETWORKS, "LSM")
@@ -99,13 +99,17 @@ def aucs(exams: list[Replayed]) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Draw, replay, report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--per-stage", type=int, default=4)
     parser.add_argument("--first-seed", type=int, default=90_000)
     parser.add_argument("--fps", type=int, default=15)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    plan = [(stage, options.first_seed + 10 * stage + i) for stage in range(5) for i in range(options.per_stage)]
+    plan = [
+        (stage, options.first_seed + 10 * stage + i) for stage in range(5) for i in range(options.per_stage)
+    ]
     with tempfile.TemporaryDirectory() as folder:
         exams = [
             replay_one(Path(folder), stage, seed, options.fps) for stage, seed in tqdm(plan, unit="exam")

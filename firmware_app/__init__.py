@@ -4,7 +4,7 @@ In the order of the journey:
 
 - `journey`    the values that travel from stage to stage; `wording` every reason; `errors` every error
 - `config`     what a technician sets
-- `pipeline`   GStreamer: sources, the newest-frame mailbox, the display branch (`sources`, `sinks`, `mailbox`)
+- `pipeline`   GStreamer: `sources`, `sinks`, the newest-frame `mailbox`, the display branch
 - `screen`     what the scanner shows: view, panes, colour box, Q-box, freeze, read-out, patient change
 - `crop`       the same square from both panes; `stiffness` colour to kPa
 - `inference`  the model bundle and the engine that runs it

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from firmware_app.exam import advance
 from firmware_app.exam_events import Event as ExamEvent
@@ -96,7 +97,13 @@ def _what_happened(  # noqa: PLR0913, PLR0917 - one line per moment of the scree
             return examine(examiner, frame, reading, at, dropped)
         case FreezeEndedWithoutQBox():
             return refuse(examiner, frame, reading, Rejected(Reason.NO_Q_BOX), at, dropped)
-        case BannerChanged():
-            return PatientChanged(examiner.new_id(), at)
+        case BannerChanged(since_ns=since_ns):
+            return PatientChanged(examiner.new_id(), _earlier(at, since_ns))
         case _:
             return None
+
+
+def _earlier(at: Moment, pts_ns: int) -> Moment:
+    """The moment at which an earlier frame of the same stream was captured."""
+    ago_ns = at.pts_ns - pts_ns
+    return Moment(at.utc - timedelta(microseconds=ago_ns // 1000), at.monotonic_ns - ago_ns, pts_ns)

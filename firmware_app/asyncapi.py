@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]  # PyYAML carries no types
+import yaml
 from pydantic.json_schema import JsonSchemaValue, models_json_schema
 
 from firmware_app import messages

@@ -9,7 +9,7 @@ GM+EM. A patient's log-odds are the mean of the log-odds of the images; they are
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from firmware_app.exam_events import Acquisition
 from firmware_app.exam_state import NEEDED
-from firmware_app.inference.bundle import THRESHOLDS, LsmCutoffs, Manifest, OperatingPoint
+from firmware_app.inference.bundle import THRESHOLDS, LsmCutoffs, Manifest, OperatingPoint, Threshold
 from firmware_app.journey import ImageScores, Logits
 from firmware_app.serum import Serum, apri, fib4
 from firmware_app.wording import Doubt
@@ -137,7 +137,7 @@ def decide(acquisitions: Sequence[Acquisition], serum: Serum | None, manifest: M
         apri=serum_scores[0],
         fib4=serum_scores[1],
     )
-    low, high = stage_interval_of(probabilities, manifest)
+    low, high = stage_interval_of(probabilities, manifest.operating_points)
     stage = low if low == high else None
     doubts = _doubts(len(acquisitions), lsm)
     return Outcome(len(acquisitions), stage, (low, high), probabilities, lsm, methods, doubts)
@@ -180,14 +180,16 @@ def gm_lsm_of(gm: Logits, mean_kpa: float, manifest: Manifest) -> Probabilities:
     return probabilities_of((logits[0], logits[1], logits[2]))
 
 
-def stage_interval_of(probabilities: Probabilities, manifest: Manifest) -> tuple[int, int]:
+def stage_interval_of(
+    probabilities: Probabilities, operating_points: Mapping[Threshold, OperatingPoint]
+) -> tuple[int, int]:
     """The lowest and the highest stage that the probabilities leave open; equal: determinate.
 
     A probability inside [low, high] of its operating point leaves its threshold open, unless another
     threshold settles it: who passes >=S3 passes >=S2, who fails >=S2 fails S4.
     """
     values = (probabilities.ge_s2, probabilities.ge_s3, probabilities.s4)
-    verdicts = [_verdict(p, manifest.operating_points[t]) for p, t in zip(values, THRESHOLDS, strict=True)]
+    verdicts = [_verdict(p, operating_points[t]) for p, t in zip(values, THRESHOLDS, strict=True)]
     for index, verdict in enumerate(verdicts):
         if verdict is _Verdict.OPEN and _Verdict.PASSED in verdicts[index + 1 :]:
             verdicts[index] = _Verdict.PASSED

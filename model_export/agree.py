@@ -15,6 +15,7 @@ from firmware_app.inference import THRESHOLDS, Engine
 from firmware_app.inference.bundle import OperatingPoint, Threshold
 from firmware_app.inference.openvino_engine import INPUTS, OUTPUTS
 from firmware_app.journey import Crops, Picture
+from firmware_app.outcome import Probabilities, stage_interval_of
 from model_export.cohort import Cohort
 from model_export.errors import GateError
 from model_export.network import FibrosisNetwork, normalise
@@ -26,19 +27,29 @@ LARGEST_MEAN_PROBABILITY_DIFFERENCE = 0.02
 """Between the float32 and the INT8 graph, mean over patients and thresholds."""
 LARGEST_AUC_DIFFERENCE = 0.005
 LARGEST_FLIP_SHARE = 0.01
-"""Share of patients whose stage may change by INT8."""
+"""Share of patients for whom the published stages may contradict each other."""
 ImageLogits = npt.NDArray[np.float64]
 """Log-odds (patients, acquisitions, method, threshold); methods GM, EM, GM+EM."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far the INT8 graph is from the float32 graph over a cohort of patients."""
+    """How far the INT8 graph is from the float32 graph over a cohort of patients.
+
+    Attributes:
+        mean_probability_difference: over patients and thresholds of GM+EM.
+        largest_probability_difference: likewise.
+        largest_auc_difference: over methods and thresholds.
+        flips: patients for whom the published stages, with what they leave open, have none in common.
+        moved: patients for whom the published stage or what it leaves open changes at all, flips included.
+        patients: in the cohort.
+    """
 
     mean_probability_difference: float
     largest_probability_difference: float
     largest_auc_difference: float
     flips: int
+    moved: int
     patients: int
 
 
@@ -115,11 +126,13 @@ def check_int8(
         GateError: probabilities, AUCs or stages differ too much.
     """
     gaps = np.abs(sigmoid(exact.gm_em) - sigmoid(quantised.gm_em))
+    published = list(zip(_published(exact.gm_em, points), _published(quantised.gm_em, points), strict=True))
     agreement = Agreement(
         mean_probability_difference=float(gaps.mean()),
         largest_probability_difference=float(gaps.max()),
         largest_auc_difference=_largest_auc_difference(exact, quantised),
-        flips=int((_passed(exact.gm_em, points) != _passed(quantised.gm_em, points)).sum()),
+        flips=sum(one[1] < other[0] or other[1] < one[0] for one, other in published),
+        moved=sum(one != other for one, other in published),
         patients=len(exact.stage),
     )
     limits = (
@@ -144,7 +157,6 @@ def _largest_auc_difference(exact: PatientScores, quantised: PatientScores) -> f
     return max(differences)
 
 
-def _passed(logits: Vector, points: dict[Threshold, OperatingPoint]) -> npt.NDArray[np.int64]:
-    """How many thresholds each patient passes."""
-    cutoffs = np.array([points[key].cutoff for key in THRESHOLDS])
-    return np.asarray((sigmoid(logits) >= cutoffs).sum(axis=1), dtype=np.int64)
+def _published(logits: Vector, points: dict[Threshold, OperatingPoint]) -> list[tuple[int, int]]:
+    """The lowest and the highest stage that the appliance would publish for each patient."""
+    return [stage_interval_of(Probabilities(*chances), points) for chances in sigmoid(logits).tolist()]

@@ -42,8 +42,8 @@ Test patients ({test}), patient level, scored by the INT8 graph of this bundle:
 
 {auc}
 
-Cut-offs of the GM+EM probability (Youden, training patients). The indeterminate zone is 1.96 standard errors
-of a patient's mean log-odds, from the spread of the images within validation patients:
+Cut-offs of the GM+EM probability (Youden, training patients). The indeterminate zone is one standard error
+to either side, of a patient's mean log-odds, from the spread of the images within validation patients:
 
 {points}
 
@@ -51,8 +51,9 @@ Stiffness cut-offs in kPa: >=S2 {lsm.ge_s2:.2f}, >=S3 {lsm.ge_s3:.2f}, S4 {lsm.s
 
 INT8 against float32 on the test patients: probabilities differ by
 {agreement.mean_probability_difference:.4f} in the mean and {agreement.largest_probability_difference:.4f} at
-most, AUCs by {agreement.largest_auc_difference:.4f} at most, stages in {agreement.flips} of
-{agreement.patients} patients.
+most, AUCs by {agreement.largest_auc_difference:.4f} at most. The published stage, with what it leaves open,
+changes in {agreement.moved} of {agreement.patients} patients; in {agreement.flips} of them the two have no
+stage in common.
 
 ## Limits
 

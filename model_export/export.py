@@ -60,4 +60,13 @@ def export_onnx(network: FibrosisNetwork, path: Path) -> None:
             dynamic_shapes=({0: batch}, {0: batch}),
             verbose=False,
         )
+    _strip_metadata(path)
     onnx.checker.check_model(str(path), full_check=True)
+
+
+def _strip_metadata(path: Path) -> None:
+    """Take out what the exporter notes about its own run: stack traces with the folders of this machine."""
+    model = onnx.load(str(path))
+    for holder in (model, model.graph, *model.graph.node, *model.graph.value_info):
+        del holder.metadata_props[:]
+    onnx.save(model, str(path))

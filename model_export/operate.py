@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from firmware_app.inference.bundle import THRESHOLDS, LsmConfidence, LsmCutoffs, OperatingPoint, Threshold
 from model_export.patient_scores import PatientScores, Vector, positives, sigmoid, youden_cutoff
 
-ZONE_FACTOR = 1.96
+ZONE_FACTOR = 1.0
 """Half-width of the indeterminate zone in standard errors of a patient's mean log-odds."""
 
 

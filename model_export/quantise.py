@@ -50,23 +50,59 @@ def quantise(graph: Path, path: Path, gray: Picture, elastogram: Picture, *, pro
             _Crops(gray, elastogram, progress=progress),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTISED_OPERATORS),
-            nodes_to_exclude=_scoring_layers(prepared),
+            nodes_to_exclude=_kept_in_float(prepared),
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
+            extra_options={
+                "ActivationSymmetric": True,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+                "OpTypesToExcludeOutputQuantization": list(QUANTISED_OPERATORS),
+            },
         )
+    _feed_pooling_in_float(path)
     onnx.checker.check_model(str(path), full_check=True)
 
 
-def _scoring_layers(graph: Path) -> list[str]:
-    """Names of the layers with one output, the scores: small, and 256 steps are too few for a score."""
-    model = onnx.load(str(graph))
-    widths = {weight.name: min(weight.dims) for weight in model.graph.initializer if len(weight.dims) == 2}
-    return [
-        node.name for node in model.graph.node if node.op_type == "Gemm" and widths.get(node.input[1]) == 1
-    ]
+STEM_CONVOLUTIONS = 5
+"""Convolutions before the first inception block: few weights, large maps, and most of the loss of INT8."""
+
+
+def _kept_in_float(graph: Path) -> list[str]:
+    """Names of the layers that keep float32: the scores, and the convolutions before the inception blocks.
+
+    A score is a small layer, and 256 steps are too few for it. Quantising the first five convolutions triples
+    the change of the probabilities (from .013 to .037 in the mean, measured on 40 patients) and saves 6 ms of
+    44. The normalisation before the first one looks to OpenVINO like a dequantisation: it would move into
+    an INT8 convolution, with a rounded offset.
+    """
+    nodes = onnx.load(str(graph))
+    widths = {weight.name: min(weight.dims) for weight in nodes.graph.initializer if len(weight.dims) == 2}
+    scores = [n.name for n in nodes.graph.node if n.op_type == "Gemm" and widths.get(n.input[1]) == 1]
+    convolutions = [node.name for node in nodes.graph.node if node.op_type == "Conv"]
+    return [*scores, *convolutions[:STEM_CONVOLUTIONS]]
+
+
+def _feed_pooling_in_float(path: Path) -> None:
+    """Let only convolutions and fully connected layers read quantised values, as TensorRT's guide asks.
+
+    The library also hands them to the pooling and the concatenation beside; OpenVINO 2026.4 then computes the
+    pooled branch wrongly (measured: log-odds off by 30).
+    """
+    model = onnx.load(str(path))
+    producers = {output: node for node in model.graph.node for output in node.output}
+    for node in model.graph.node:
+        if node.op_type in {*QUANTISED_OPERATORS, "QuantizeLinear", "DequantizeLinear"}:
+            continue
+        for position, name in enumerate(node.input):
+            dequantise = producers.get(name)
+            if dequantise is not None and dequantise.op_type == "DequantizeLinear":
+                quantise_node = producers.get(dequantise.input[0])
+                if quantise_node is not None:
+                    node.input[position] = quantise_node.input[0]
+    onnx.save(model, str(path))
 
 
 class _Crops(CalibrationDataReader):  # type: ignore[misc]  # the library is untyped

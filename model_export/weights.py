@@ -14,6 +14,9 @@ from torchvision.models import Inception3
 
 from model_export.errors import WrongInputError
 
+_UNPICKLERS_OWN = (EOFError, LookupError, ValueError, TypeError, AttributeError)
+"""What torch's reader of pickles lets through when it is fed rubbish."""
+
 
 class InputRange(str, Enum):
     """The values of a pixel that a checkpoint was trained with."""
@@ -71,7 +74,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             state: dict[str, Tensor] = load_file(path)
             return state
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, *_UNPICKLERS_OWN) as error:
         raise WrongInputError(f"{path} is neither a safetensors file nor a torch checkpoint") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WrongInputError(f"{path} holds no table of tensors")

@@ -1,4 +1,4 @@
-"""What every area of the tests shares: drawn exams, the programs, and the real screens where they are at hand."""
+"""What every area of the tests shares: drawn exams, the programs, the real screens where they are at hand."""
 
 from __future__ import annotations
 

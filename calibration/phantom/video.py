@@ -21,8 +21,8 @@ from calibration.phantom.pipe import GStreamerPipe, VideoFormat
 from calibration.phantom.truth import Picture
 
 FRAMES_IN_FLIGHT = 24
-"""Frames of shared memory: GStreamer 1.22's shmsink hangs for good once a slow reader has filled a small one; 24 at
-1440x1080 take 56 MB, which fits the 64 MB that containers have by default."""
+"""Frames of shared memory: GStreamer 1.22's shmsink hangs for good once a slow reader has filled a small one.
+24 at 1440x1080 take 56 MB, which fits the 64 MB that containers have by default."""
 
 
 class I420Converter:

@@ -60,7 +60,9 @@ class LiveAgain:
 
 @dataclass(frozen=True, slots=True)
 class BannerChanged:
-    """Another patient's banner stands on the screen."""
+    """Another patient's banner stands on the screen; `since_ns` is the first frame's time stamp."""
+
+    since_ns: int
 
 
 Moment = ExamineNow | FreezeEndedWithoutQBox | LiveAgain | BannerChanged
@@ -119,10 +121,11 @@ def watch(state: Watch, frame: Frame, reading: ScreenReading) -> tuple[Watch, Mo
     if frame.pts_ns < state.now_ns:
         state = Watch(banner=state.banner)  # the stream began anew
     state = replace(state, now_ns=frame.pts_ns)
+    since_ns = state.other_banner_ns
     state, changed = _watch_banner(state, frame.pts_ns, reading)
     if changed:
         # A picture that was frozen under the last patient's banner is never examined under this one's.
-        return accepted(state), BannerChanged()
+        return accepted(state), BannerChanged(since_ns)
     pictures = _thumbnails(frame, reading.panes)
     state = _watch_stillness(state, frame.pts_ns, pictures)
     if state.freeze is None:

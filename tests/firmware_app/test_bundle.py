@@ -87,11 +87,12 @@ def test_flipped_bit_of_the_manifest_never_changes_its_meaning(bundle: Path, dat
     content[position] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(bytes(content))
     try:
-        assert load_bundle(bundle).manifest == meaning
+        read = load_bundle(bundle).manifest
     except BundleError as error:
-        assert str(bundle) in str(error)
+        read, complaint = None, str(error)
     finally:
         path.write_bytes(sound)
+    assert read == meaning if read is not None else str(bundle) in complaint
 
 
 @pytest.mark.parametrize("name", ["graph.onnx", "model_card.md", MANIFEST_NAME])

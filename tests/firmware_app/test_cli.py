@@ -90,7 +90,7 @@ def test_inspect_of_what_is_no_picture(text_file: Path, tmp_path: Path) -> None:
 
 
 def test_inspect_reads_the_real_aixplorer(screens: Path, tmp_path: Path) -> None:
-    """View, panes, box within 3 px, range 150 kPa and the freeze of a real screen; drawn into it on demand."""
+    """View, panes, box within 3 px, range 150 kPa and freeze of a real screen; drawn into it on demand."""
     picture = screens / "aixplorer_trapezius_150kpa.png"
     annotated = tmp_path / "annotated.png"
     ended = call("fibrostage", "inspect", picture, "--json", "--annotate", annotated)

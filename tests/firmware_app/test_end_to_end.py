@@ -97,7 +97,9 @@ def test_a_live_exam_reaches_a_subscriber(drawn_exam: DrawnExam, tmp_path: Path)
     result = results[0]
     assert result["lsm"]["mean_kpa"] == pytest.approx(mean_of(drawn_exam.truth), rel=0.03)
     assert len({a["exam_id"] for a in acquisitions} | {result["exam_id"]}) == 1
-    assert result["probabilities"]["ge_s2"] >= result["probabilities"]["ge_s3"] >= result["probabilities"]["s4"]
+    assert (
+        result["probabilities"]["ge_s2"] >= result["probabilities"]["ge_s3"] >= result["probabilities"]["s4"]
+    )
     assert "simulated data" in result["notice"]
     assert closing["closing"] == "patient_changed"
     assert death["capture"] == "ended"
@@ -105,7 +107,7 @@ def test_a_live_exam_reaches_a_subscriber(drawn_exam: DrawnExam, tmp_path: Path)
 
 
 def test_the_virtual_scanner_is_a_live_source(tmp_path: Path) -> None:
-    """The appliance waits for the scanner, takes its first acquisition over shared memory, and says when it is gone."""
+    """The appliance waits for the scanner, measures over shared memory, and says when the scanner is gone."""
     socket = tmp_path / "scanner.sock"
     source = f'kind = "phantom"\nsocket = "{socket}"\nwidth = 720\nheight = 540\nfps = 30'
     play = ["phantom", "play", "--seed", "11", "--size", "720x540", "--fps", "30", "--socket", str(socket)]

@@ -41,7 +41,7 @@ def as_array(scores: ImageScores) -> np.ndarray:
 
 def probability(logits: np.ndarray) -> np.ndarray:
     """Sigmoid."""
-    return 1.0 / (1.0 + np.exp(-logits))
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)))
 
 
 def test_demo_bundle_is_small_enough_to_be_committed() -> None:

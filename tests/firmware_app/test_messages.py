@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-import jsonschema  # type: ignore[import-untyped]  # it carries no types
+import jsonschema
 import pytest
-import yaml  # type: ignore[import-untyped]  # PyYAML carries no types
+import yaml
 from pydantic import ValidationError
 
 from firmware_app import asyncapi, messages

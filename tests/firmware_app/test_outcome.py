@@ -108,7 +108,7 @@ def test_stage_interval_at_operating_points(
     values: tuple[float, float, float], interval: tuple[int, int]
 ) -> None:
     """Thresholds passed make the stage; those inside the band 0.4-0.6 leave it open, edges included."""
-    assert stage_interval_of(Probabilities(*values), manifest()) == interval
+    assert stage_interval_of(Probabilities(*values), manifest().operating_points) == interval
 
 
 def test_open_threshold_is_settled_by_a_decided_one() -> None:
@@ -117,8 +117,8 @@ def test_open_threshold_is_settled_by_a_decided_one() -> None:
     wide = manifest().model_copy(
         update={"operating_points": {**points, "ge_s2": OperatingPoint(cutoff=0.7, low=0.6, high=0.8)}}
     )
-    assert stage_interval_of(Probabilities(0.7, 0.65, 0.1), wide) == (3, 3)
-    assert stage_interval_of(Probabilities(0.7, 0.3, 0.1), wide) == (0, 2)
+    assert stage_interval_of(Probabilities(0.7, 0.65, 0.1), wide.operating_points) == (3, 3)
+    assert stage_interval_of(Probabilities(0.7, 0.3, 0.1), wide.operating_points) == (0, 2)
 
 
 def test_stage_and_its_words() -> None:
