@@ -73,7 +73,10 @@ class MqttConfig(_Section):
     """`[mqtt]`: the broker."""
 
     enabled: bool = Field(default=True, description="false: nothing is published")
-    required: bool = Field(default=False, description="true: do not start while the broker cannot be reached")
+    required: bool = Field(
+        default=True,
+        description="true: do not start while the broker cannot be reached; false for unattended devices",
+    )
     host: str = Field(
         default="localhost", min_length=1, max_length=253, description="name or address of the broker"
     )

@@ -54,7 +54,7 @@ def process(command: Sequence[str], log: Path) -> Iterator[None]:
 @contextmanager
 def subscriber(port: int) -> Iterator[IO[str]]:
     """An independent subscriber: one line "topic payload" per message, for as long as an exam may take."""
-    command = ["mosquitto_sub", "-V", "mqttv5", "-p", str(port), "-W", str(EXAM_TIMEOUT_S), "-v"]
+    command = ["mosquitto_sub", "-V", "mqttv5", "-p", str(port), "-W", str(EXAM_TIMEOUT_S), "-F", "%t %p"]
     child = subprocess.Popen([*command, "-t", "fibrostage/#"], stdout=subprocess.PIPE, text=True)
     try:
         if child.stdout is None:

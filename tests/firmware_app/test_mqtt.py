@@ -43,8 +43,9 @@ def broker() -> Iterator[PrivateBroker]:
 
 
 def settings(broker: PrivateBroker, **further: str | int | bool | Path) -> MqttConfig:
-    """The configuration that reaches this broker."""
-    return MqttConfig.model_validate({"host": broker.host, "port": broker.port, **further})
+    """The configuration that reaches this broker, as an unattended device has it."""
+    address = {"host": broker.host, "port": broker.port}
+    return MqttConfig.model_validate({**address, "required": False, **further})
 
 
 @contextmanager

@@ -1,0 +1,117 @@
+"""Training: patients are kept apart, the stem is left alone, what was done is not done again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra `train`, which is not installed")
+
+from model_export.cohort import load_cohort, stage_counts  # noqa: E402 - after the check that torch is there
+from model_export.features import Features, Views, augment, cache_features, views_of  # noqa: E402
+from model_export.network import FibrosisNetwork  # noqa: E402
+from model_export.train import BestState, Task, TrainingOptions, divide, network_logits, train  # noqa: E402
+from model_export.weights import random_trunk  # noqa: E402
+
+STAGES = np.array([0, 0, 2, 2, 3, 3, 4, 4])
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight patients with one acquisition each, brighter with the stage, as `draw_cohort` leaves them."""
+    folder = tmp_path_factory.mktemp("cohort")
+    rng = np.random.default_rng(1)
+    shape = (len(STAGES), 1, 299, 299, 3)
+    for name in ("gray", "elastogram"):
+        pictures = rng.integers(0, 90, shape) + 40 * STAGES[:, None, None, None, None]
+        np.save(folder / f"train_{name}.npy", pictures.astype(np.uint8))
+    lsm_kpa = 4.0 + STAGES[:, np.newaxis].astype(float)
+    np.savez(folder / "train.npz", stage=STAGES, lsm_kpa=lsm_kpa, latents=np.zeros((len(STAGES), 2)))
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_patient_trains_and_validates(seed: int) -> None:
+    """Training and validation share no patient, together they are everybody, and every stage is in both."""
+    stage = np.repeat(np.arange(5), (79, 42, 53, 43, 147))
+    division = divide(stage, 0.15, seed)
+    assert not set(division.train) & set(division.validation)
+    assert sorted([*division.train, *division.validation]) == list(range(364))
+    assert set(stage[division.train]) == set(stage[division.validation]) == set(range(5))
+    assert division.validation.size == pytest.approx(0.15 * 364, abs=3)
+
+
+def test_stage_counts_are_the_papers_and_scale() -> None:
+    """The paper's sizes give the paper's counts; other sizes keep the shares and lose nobody."""
+    assert stage_counts("train", 364) == (79, 42, 53, 43, 147)
+    assert stage_counts("test", 102) == (20, 13, 15, 13, 41)
+    for patients in (20, 33, 57):
+        assert sum(stage_counts("train", patients)) == patients
+
+
+def test_augmentation_crops_and_mirrors_but_keeps_colours_and_depth() -> None:
+    """A view is never upside down, and no colour appears that was not there."""
+    depth = np.tile(np.arange(299, dtype=np.uint8)[:, None, None] // 2, (1, 299, 3))
+    rng = np.random.default_rng(2)
+    for _ in range(50):
+        view = augment(depth, rng).astype(int)
+        assert view.shape == (299, 299, 3)
+        assert (np.diff(view[:, 0, 0]) >= 0).all()
+        assert view[0, 0, 0] <= 0.13 * 150
+        assert view[-1, 0, 0] >= 0.86 * 149
+    assert (views_of(depth, 3, rng)[0] == depth).all()
+
+
+def test_training_learns_leaves_the_stem_alone_and_is_resumed(cohort: Path, tmp_path: Path) -> None:
+    """Heads and tops change, the stem does not; a second run takes what the first has left."""
+    network = FibrosisNetwork(random_trunk(7)).eval()
+    features = Features(tmp_path, "train")
+    cache_features(network, cohort, features, Views(2, 1), processes=1)
+    maps = features.maps()[0]
+    assert maps.shape == (8, 1, 2, 17, 17, 768)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    stage = load_cohort(cohort, "train").stage
+    options = TrainingOptions(seed=1, epochs=1, batch=4, head_epochs=8)
+    task = Task(stage, divide(stage, 0.5, 1), options)
+    train(network, features, task, tmp_path, processes=1)
+    changed = {
+        name.split(".")[0]
+        for name, value in network.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    assert changed == {"gm_top", "em_top", "gm_head", "em_head", "fusion_head"}
+    logits = network_logits(network, features, np.arange(8))
+    assert logits.shape == (8, 1, 3, 3)
+    assert (np.diff(logits, axis=3) <= 0).all()
+    assert np.corrcoef(logits[:, 0, 2, 0], stage)[0, 1] > 0.5
+    stamp = (tmp_path / "GM_vectors.npy").stat().st_mtime_ns
+    again = FibrosisNetwork(random_trunk(7)).eval()
+    train(again, features, task, tmp_path, processes=1)
+    assert (tmp_path / "GM_vectors.npy").stat().st_mtime_ns == stamp
+    np.testing.assert_allclose(network_logits(again, features, np.arange(8)), logits, atol=1e-3)
+
+
+def test_features_are_those_of_the_stem(cohort: Path, tmp_path: Path) -> None:
+    """The cached maps are what the stem gives in float32, but for bfloat16's rounding."""
+    network = FibrosisNetwork(random_trunk(8)).eval()
+    features = Features(tmp_path, "train")
+    cache_features(network, cohort, features, Views(1, 1), processes=1)
+    picture = np.array(load_cohort(cohort, "train").elastogram[5, 0])
+    with torch.inference_mode():
+        signed = torch.from_numpy(picture[np.newaxis]).permute(0, 3, 1, 2) / 127.5 - 1
+        expected = network.stem(signed)[0].permute(1, 2, 0).numpy()
+    found = features.maps()[1][5, 0, 0].astype(np.float32)
+    assert np.abs(found - expected).mean() < 0.02 * np.abs(expected).mean()
+
+
+def test_best_state_comes_back() -> None:
+    """After worse epochs the parameters of the best one are put back."""
+    layer = torch.nn.Linear(1, 1)
+    best = BestState(layer)
+    for value, loss in ((1.0, 0.5), (2.0, 0.3), (3.0, 0.9)):
+        torch.nn.init.constant_(layer.weight, value)
+        best.offer(loss)
+    best.restore()
+    assert layer.weight.item() == 2.0
