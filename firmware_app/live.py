@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timezone
@@ -49,6 +50,7 @@ def run(config: Config, stop: threading.Event) -> None:
     bundle, engine = load_model(config.bundle)
     appliance = appliance_of(config, bundle, engine, reader)
     examiner = Examiner(reader, engine, bundle.manifest.bar_range_kpa, uuid4)
+    reader.warm_up()
     with ExitStack() as parts:
         parts.enter_context(closing(engine))
         ward = parts.enter_context(_ward(config, appliance)) if config.mqtt.enabled else None
@@ -125,7 +127,7 @@ class Audience:
                 LOG.info("refused: %s %s", refusal.reason.value, refusal.detail)
             case ResultIssued(result_id=result_id):
                 LOG.info("result %s", result_id)
-                self._snapshot_due_ns = step.at.monotonic_ns + SNAPSHOT_AFTER_NS
+                self._snapshot_due_ns = time.monotonic_ns() + SNAPSHOT_AFTER_NS
 
     def _note_capture(self, capture: Capture) -> None:
         if capture == self._capture:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models import Inception3
 
 from model_export.errors import WrongInputError
@@ -29,6 +29,10 @@ def random_trunk(seed: int) -> Inception3:
     """A trunk with random weights (the paper's non-transfer-learning twin, and the tests)."""
     torch.manual_seed(seed)
     trunk = Inception3(aux_logits=False, transform_input=False, init_weights=False)
+    for layer in trunk.modules():
+        if isinstance(layer, nn.Conv2d):
+            # He et al. 2015: the variance of the activations neither vanishes nor explodes over the layers.
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     return trunk.eval()
 
 

@@ -31,6 +31,7 @@ from firmware_app.screen.panes import cut_panes, locate_panes
 from firmware_app.screen.printed import Printed, read_printed, still_printed
 from firmware_app.screen.refusal import refusal
 from firmware_app.screen.registration import Registration, holds, register
+from firmware_app.screen.text import recogniser
 from firmware_app.stiffness import ColourScale, colour_scale, decode, in_kpa, statistics
 
 
@@ -51,6 +52,10 @@ class ScreenReader:
     def __init__(self, profile: ScreenProfile) -> None:
         self.profile = profile
         self._track: _Track | None = None
+
+    def warm_up(self) -> None:
+        """Load the recogniser of texts, so that the first freeze does not wait for it."""
+        recogniser()(np.zeros((32, 96, 3), np.uint8))
 
     def read(self, frame: Frame) -> ScreenReading:
         """See everything but text; what was read before counts as long as its pixels have not changed."""
