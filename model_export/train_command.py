@@ -65,7 +65,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     if weights is None and not random_weights:
         raise WrongInputError(
             "no initial weights given: pass --weights FILE (torchvision's inception_v3 IMAGENET1K_V1, which "
-            "cannot be fetched from here, or any checkpoint with its keys) or --random-weights"
+            "is not downloaded by itself, or any checkpoint with its keys) or --random-weights"
         )
     if weights is not None and random_weights:
         raise WrongInputError("--weights and --random-weights exclude each other; give one of them")

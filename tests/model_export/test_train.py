@@ -53,7 +53,7 @@ def test_stage_counts_are_the_papers_and_scale() -> None:
 
 def test_augmentation_crops_and_mirrors_but_keeps_colours_and_depth() -> None:
     """A view is never upside down, and no colour appears that was not there."""
-    depth = np.tile(np.arange(299, dtype=np.uint8)[:, None, None] // 2, (1, 299, 3))
+    depth = np.tile((np.arange(299) // 2).astype(np.uint8)[:, None, None], (1, 299, 3))
     rng = np.random.default_rng(2)
     for _ in range(50):
         view = augment(depth, rng).astype(int)
