@@ -123,7 +123,8 @@ def _left_column(picture: Picture, settings: Settings) -> None:
 def bar_colours(mode: str) -> Picture:
     """Returns the colours of the bar from top to bottom (BAR_HEIGHT, 3), BGR."""
     if mode == "swe":
-        return supersonic_table(BAR_HEIGHT)[::-1]
+        # A row shows the value at its centre: (row + 0.5) / BAR_HEIGHT of the range.
+        return supersonic_table(2 * BAR_HEIGHT + 1)[1::2][::-1]
     return velocity_colour(np.linspace(1.0, -1.0, BAR_HEIGHT))
 
 

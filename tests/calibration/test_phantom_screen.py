@@ -77,7 +77,8 @@ def test_the_bar_stands_where_the_real_one_does(drawn: Drawn) -> None:
     _, picture, truth = drawn
     assert truth.colour_bar == (1386, 141, 18, 220)
     bar = cut(picture, (1386, 141, 18, 220))
-    assert np.array_equal(bar[:, 0], supersonic_table(220)[::-1])
+    row_centres = supersonic_table(2 * 220 + 1)[1::2]
+    assert np.array_equal(bar[:, 0], row_centres[::-1])
     assert np.all(bar == bar[:, :1])
     assert picture[141:361, 1380:1385].max() == 0
     gray = picture[141:361, 1367:1376].astype(int)
