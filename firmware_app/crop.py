@@ -64,8 +64,13 @@ def _fits(columns: _Columns, must: _Must, side: int) -> tuple[IntArray, IntArray
     if side > columns.top.size:
         empty = np.empty(0, np.int64)
         return empty, empty, empty
-    tops = np.lib.stride_tricks.sliding_window_view(columns.top, side).max(axis=1)
-    bottoms = np.lib.stride_tricks.sliding_window_view(columns.bottom, side).min(axis=1)
+    # Running extremes over the columns x .. x + side - 1; whole numbers below 2^24 are exact in float32.
+    kernel, windows = np.ones((1, side), np.uint8), columns.top.size - side + 1
+    tops = cv2.dilate(columns.top.astype(np.float32)[None], kernel, anchor=(0, 0))[0, :windows].astype(
+        np.int64
+    )
+    bottoms = cv2.erode(columns.bottom.astype(np.float32)[None], kernel, anchor=(0, 0))[0, :windows]
+    bottoms = bottoms.astype(np.int64)
     left = columns.start + np.arange(tops.size)
     first, last = tops, bottoms - side + 1
     fits = np.ones(tops.size, bool)

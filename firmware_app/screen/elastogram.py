@@ -14,7 +14,7 @@ from firmware_app.journey import Circle, Polygon, Rect, Rejected, Roi, Square
 from firmware_app.screen.colour_box import Shape, coloured_region, fit_region, polygon_of
 from firmware_app.screen.outline import GrayPane, refine
 from firmware_app.screen.panes import SAME_PLANE, Gray, PanePair
-from firmware_app.screen.q_box import find_ring
+from firmware_app.screen.q_box import Ring, find_ring
 from firmware_app.screen.registration import Registration
 from firmware_app.wording import Reason
 
@@ -46,6 +46,14 @@ class Elastogram:
     filled_fraction: float
     q_box: Circle | None
     roi: Roi | None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Where an earlier frame showed the colour box (in its pane) and the Q-box (in the picture)."""
+
+    shape: Shape
+    q_box: Circle | None
 
 
 def _outlined_box(pair: PanePair, registration: Registration, last: Shape | None) -> Shape | Rejected:
@@ -128,7 +136,7 @@ def _roi(polygon: Polygon, q_box: Circle | None, stretch: float, pair: PanePair)
 
 
 def read_elastogram(
-    pair: PanePair, registration: Registration, profile: ScreenProfile, last: Shape | None
+    pair: PanePair, registration: Registration, profile: ScreenProfile, last: Earlier | None
 ) -> Elastogram | Rejected:
     """Find the colour box, the Q-box and the region of interest, or say which evidence is missing.
 
@@ -136,11 +144,11 @@ def read_elastogram(
         pair: both panes.
         registration: where the screen stands.
         profile: limits of the Q-box.
-        last: the colour box of an earlier frame: a first guess, believed only where its outline is seen now.
+        last: what an earlier frame showed: a first guess, believed only where it is seen now.
     """
     if pair.correlation < SAME_PLANE:
         return Rejected(Reason.PANES_DIFFER, f"correlation {pair.correlation:.2f} outside the colour")
-    shape = _outlined_box(pair, registration, last)
+    shape = _outlined_box(pair, registration, last.shape if last else None)
     if isinstance(shape, Rejected):
         return shape
     scale, stretch = registration.scale_y, registration.stretch
@@ -149,14 +157,18 @@ def read_elastogram(
     inside = _inside(polygon, window, 3.0 * scale + 1.0)
     filled = _filled(pair, window)
     part = pair.top[window.y : window.y + window.h, window.x : window.x + window.w]
-    ring = find_ring(part, inside, stretch, scale, profile.q_box.radius)
+    pane = pair.panes.elastogram
+    near = None
+    if last is not None and last.q_box is not None:
+        x, y = last.q_box.x - pane.x - window.x, last.q_box.y - pane.y - window.y
+        near = Ring(x / stretch, y, last.q_box.r, 0.0)
+    ring = find_ring(part, inside, registration, profile.q_box.radius, near)
     circle = None
     if ring is not None:
         circle = Circle(ring.x * stretch + window.x, ring.y + window.y, ring.r, float(stretch))
         width = RING_WIDTH * scale + 1.0
         inside[disc(window, circle, width) & ~disc(window, circle, -width)] = 0
     fraction = cv2.countNonZero(cv2.bitwise_and(inside, filled)) / max(cv2.countNonZero(inside), 1)
-    pane = pair.panes.elastogram
     if circle is not None:
         circle = Circle(circle.x + pane.x, circle.y + pane.y, circle.r, stretch)
     polygon += np.array([pane.x, pane.y])

@@ -64,7 +64,7 @@ def _quantity(label: str, grammar: ReadOutGrammar) -> Quantity | None:
 
 
 def parse_readout(texts: Iterable[str], grammar: ReadOutGrammar) -> ReadOut | None:
-    """The Q-box's values in kPa and mm; None unless a mean with its unit is printed."""
+    """The Q-box's values in kPa and mm; None unless a mean with its unit is printed, between min and max."""
     stiffness: dict[Quantity, float] = {}
     unit: str | None = None
     diameter: float | None = None
@@ -81,6 +81,9 @@ def parse_readout(texts: Iterable[str], grammar: ReadOutGrammar) -> ReadOut | No
             unit = unit or (_unit(printed) if printed else None)
     if unit is None or "mean" not in stiffness:
         return None
+    mean = stiffness["mean"]
+    if stiffness.get("min", mean) > mean or stiffness.get("max", mean) < mean:
+        return None  # a lost decimal point
 
     def in_kpa(quantity: Quantity) -> float | None:
         value = stiffness.get(quantity)

@@ -36,7 +36,6 @@ class PanePair:
         top_half, bottom_half: every second pixel of both, contiguous.
         coloured_half: 255 where `top_half` carries colour, else 0.
         correlation: of the two panes where there is no colour, -1 to 1; 0 where there is no picture.
-        content: fraction of the gray pane that is neither black nor white.
     """
 
     panes: Panes
@@ -46,7 +45,6 @@ class PanePair:
     bottom_half: Picture
     coloured_half: Gray
     correlation: float
-    content: float
 
 
 def cut_panes(pixels: Picture, panes: Panes) -> PanePair:
@@ -59,10 +57,7 @@ def cut_panes(pixels: Picture, panes: Panes) -> PanePair:
     first = cv2.cvtColor(top_half, cv2.COLOR_BGR2GRAY)
     second = cv2.cvtColor(bottom_half, cv2.COLOR_BGR2GRAY)
     plain = cv2.bitwise_not(cv2.dilate(coloured, np.ones((5, 5), np.uint8)))
-    content = cv2.countNonZero(cv2.inRange(second, 24, 235)) / max(second.size, 1)
-    return PanePair(
-        panes, top, bottom, top_half, bottom_half, coloured, _correlation(first, second, plain), content
-    )
+    return PanePair(panes, top, bottom, top_half, bottom_half, coloured, _correlation(first, second, plain))
 
 
 def _correlation(first: Gray, second: Gray, where: Gray) -> float:
@@ -75,21 +70,24 @@ def _correlation(first: Gray, second: Gray, where: Gray) -> float:
     a = cv2.resize(first, size, interpolation=cv2.INTER_AREA)
     b = cv2.resize(second, size, interpolation=cv2.INTER_AREA)
     echoes = cv2.threshold(cv2.min(a, b), BLACK, 255, cv2.THRESH_BINARY)[1]
-    echoes = cv2.erode(cv2.bitwise_and(echoes, cv2.resize(where, size)), np.ones((3, 3), np.uint8))
-    inside = (echoes.ravel() == 255).astype(np.float32)
-    pixels = float(inside.sum())
+    plain = cv2.resize(where, size, interpolation=cv2.INTER_NEAREST)
+    inside = cv2.erode(cv2.bitwise_and(echoes, plain), np.ones((3, 3), np.uint8))
+    pixels = cv2.countNonZero(inside)
     if pixels < 200:
         return 0.0
-    x, y = _detail(a, inside), _detail(b, inside)
-    # Sums instead of dot products, which would wake the threads of a linear-algebra library.
-    spread = float(np.sqrt(float((x * x).sum()) * float((y * y).sum())))
-    return float((x * y).sum()) / spread if spread > 1.0 * pixels else 0.0
+    # Masked means of OpenCV: dot products would wake the threads of a linear-algebra library.
+    x, y = _detail(a), _detail(b)
+    mean_x, mean_y = cv2.mean(x, inside)[0], cv2.mean(y, inside)[0]
+    power_x = cv2.mean(cv2.multiply(x, x), inside)[0] - mean_x**2
+    power_y = cv2.mean(cv2.multiply(y, y), inside)[0] - mean_y**2
+    both = cv2.mean(cv2.multiply(x, y), inside)[0] - mean_x * mean_y
+    spread = float(np.sqrt(max(power_x, 0.0) * max(power_y, 0.0)))
+    return float(both) / spread if spread > 1.0 else 0.0
 
 
-def _detail(gray: Gray, inside: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    local: Gray = cv2.blur(gray, (15, 15))
-    detail = (gray.ravel().astype(np.float32) - local.ravel()) * inside
-    return np.asarray(detail - inside * (detail.sum() / inside.sum()), np.float32)
+def _detail(gray: Gray) -> npt.NDArray[np.float32]:
+    detail: npt.NDArray[np.float32] = cv2.subtract(gray, cv2.blur(gray, (15, 15)), dtype=cv2.CV_32F)
+    return detail
 
 
 def locate_panes(pixels: Picture, registration: Registration, profile: ScreenProfile) -> Panes:
@@ -118,5 +116,5 @@ def locate_panes(pixels: Picture, registration: Registration, profile: ScreenPro
             if mean < best - 0.02:
                 best, shift = mean, (dx, dy)
     x, y = max(lower.x + shift[0], 0), lower.y + shift[1]
-    width, height = min(width, registration.width - x) & ~1, min(height, registration.height - y) & ~1
+    width, height = min(width, registration.width - x) & ~3, min(height, registration.height - y) & ~3
     return Panes(Rect(upper.x, upper.y, width, height), Rect(x, y, width, height))

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from firmware_app.journey import Picture
 from firmware_app.screen.bar import chroma, every_nth
 from firmware_app.screen.panes import Gray
+from firmware_app.screen.registration import Registration
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -124,35 +125,41 @@ def _measure(
 
 
 def find_ring(
-    window: Picture, inside: Gray, stretch: float, scale: float, radii: tuple[float, float]
+    window: Picture,
+    inside: Gray,
+    registration: Registration,
+    radii: tuple[float, float],
+    near: Ring | None,
 ) -> Ring | None:
     """Find the Q-box in a window of the elastogram's pane.
 
     Args:
         window: BGR part of the pane that holds the colour box.
         inside: 255 inside the colour box, away from its outline; same size as the window.
-        stretch: horizontal over vertical scale.
-        scale: vertical picture pixels per reference pixel.
+        registration: scale and stretch of the picture.
         radii: smallest and largest radius in reference pixels.
+        near: where an earlier frame showed it: looked at first, believed only if it shows now.
 
     Returns:
         The ring in the window's coordinates, x divided by the stretch; None where no ring is clear.
     """
-    step = max(1, round(2 * scale))
-    small = every_nth(cv2.blur(window, (step, step)), step) if step > 1 else window
-    mask = every_nth(inside, step)
-    low, high = radii[0] * scale / step, radii[1] * scale / step
-    thickness = 5
-    guess = _vote(line_strength(small, mask, thickness), stretch, (low, high))
-    if guess is None or guess[2] < low:
-        return None
-    x, y, r = guess[0] * step, guess[1] * step, guess[2] * step
+    scale, stretch = registration.scale_y, registration.stretch
     thickness = 2 * round(2.5 * scale) + 3
     strength = cv2.GaussianBlur(line_strength(window, inside, thickness), (3, 3), 0).astype(np.float32)
-    ring = _measure(strength, stretch, (x, y, r), 3.0 * step)
+    low, high = radii[0] * scale, radii[1] * scale
+    if near is not None:
+        ring = _measure(strength, stretch, (near.x, near.y, near.r), 4.0)
+        if ring is not None and ring.support >= SUPPORT and low <= ring.r <= high:
+            return ring
+    step = max(1, round(2 * scale))
+    small = every_nth(cv2.blur(window, (step, step)), step) if step > 1 else window
+    guess = _vote(line_strength(small, every_nth(inside, step), 5), stretch, (low / step, high / step))
+    if guess is None or guess[2] < low / step:
+        return None
+    ring = _measure(strength, stretch, (guess[0] * step, guess[1] * step, guess[2] * step), 3.0 * step)
     if ring is None:
         return None
     finer = _measure(strength, stretch, (ring.x, ring.y, ring.r), 4.0)
-    if finer is None or finer.support < SUPPORT or not low * step <= finer.r <= high * step:
+    if finer is None or finer.support < SUPPORT or not low <= finer.r <= high:
         return None
     return finer

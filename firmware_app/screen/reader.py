@@ -23,8 +23,7 @@ from firmware_app.journey import (
     View,
 )
 from firmware_app.screen.banner import banner_digest
-from firmware_app.screen.colour_box import Shape
-from firmware_app.screen.elastogram import Elastogram, disc, read_elastogram
+from firmware_app.screen.elastogram import Earlier, Elastogram, disc, read_elastogram
 from firmware_app.screen.freeze import has_snowflake
 from firmware_app.screen.other import classify, unreadable
 from firmware_app.screen.panes import cut_panes, locate_panes
@@ -37,13 +36,13 @@ from firmware_app.stiffness import ColourScale, colour_scale, decode, in_kpa, st
 
 @dataclass(frozen=True, slots=True)
 class _Track:
-    """What is kept from frame to frame: where screen and colour box stand, and what was last printed."""
+    """What is kept from frame to frame: where screen, box and Q-box stood, and what was last printed."""
 
     registration: Registration
     panes: Panes
     scale: ColourScale
     printed: Printed | None = None
-    box: Shape | None = None
+    last: Earlier | None = None
 
 
 class ScreenReader:
@@ -127,10 +126,12 @@ class ScreenReader:
             ),
             banner=banner_digest(pixels, registration, profile),
         )
-        seen = read_elastogram(pair, registration, profile, track.box)
+        seen = read_elastogram(pair, registration, profile, track.last)
         if isinstance(seen, Rejected):
             return replace(reading, rejected=seen)
-        self._track = replace(track, box=seen.shape)
+        # A ring that a frame does not show may be under the cursor: its place stays the first guess.
+        q_box = seen.q_box or (track.last.q_box if track.last else None)
+        self._track = replace(track, last=Earlier(seen.shape, q_box))
         area = registration.rect(profile.freeze.snowflake_area)
         complete = replace(
             reading,

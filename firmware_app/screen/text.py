@@ -25,6 +25,8 @@ BRIGHT = 70
 """Gray levels above the surround's median from which a pixel is text."""
 WORD_GAP = 90
 """Reference pixels between two words, or a label and its value, of one line."""
+MARGIN = 6
+"""Reference pixels kept around a line. With less, or a sharper enlargement, decimal points get lost."""
 MOST_LINES = 24
 
 
@@ -80,10 +82,10 @@ def read_lines(pixels: Picture, area: Rect, scale: float) -> list[str]:
 
 
 def _read_line(part: Picture, line: Rect, scale: float) -> str:
-    margin = max(2, round(4 * scale))
+    margin = max(2, round(MARGIN * scale))
     x0, y0 = max(0, line.x - margin), max(0, line.y - margin)
     cut = part[y0 : line.y + line.h + margin, x0 : line.x + line.w + margin]
     factor = LINE_HEIGHT / cut.shape[0]
     width = max(8, round(cut.shape[1] * factor))
-    enlarged = cv2.resize(cut, (width, LINE_HEIGHT), interpolation=cv2.INTER_CUBIC)
+    enlarged = cv2.resize(cut, (width, LINE_HEIGHT), interpolation=cv2.INTER_LINEAR)
     return recogniser()(enlarged)

@@ -69,6 +69,11 @@ def test_unit_is_never_guessed(profile: ScreenProfile) -> None:
     assert parse_readout(["Mean 5.3", "Diam 20.0 mm"], profile.readout) is None
 
 
+def test_lost_decimal_point_is_unreadable(profile: ScreenProfile) -> None:
+    """A minimum above the mean was misread, and nothing of such a read-out is believed."""
+    assert parse_readout(["Mean 6.2 kPa", "Min 53 kPa", "Max 7.6 kPa"], profile.readout) is None
+
+
 @settings(max_examples=200)
 @given(texts=st.lists(st.text(max_size=30), max_size=6))
 def test_any_text_is_survived(texts: list[str]) -> None:
