@@ -47,6 +47,7 @@ $(STAMPS)/core: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(STAMPS)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing the Python packages of the tests and of the training stack"
 	@$(PIP) --editable '.[test,train]'
+	@$(PIP) --no-deps tensorrt-stubs # types only: with its dependencies it would want TensorRT itself
 	@touch $@ $(STAMPS)/core
 
 build/department: $(wildcard firmware_app/department/*) | $(STAMPS)/apt-DEMO

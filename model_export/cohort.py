@@ -24,7 +24,8 @@ from tqdm import tqdm
 from calibration.phantom import Patient, draw_acquisition, draw_patient
 from calibration.profile import load_profile
 from firmware_app.crop import crop_pair
-from firmware_app.inference.prepare import INPUT_SIDE, prepare
+from firmware_app.inference.graph import INPUT_SIDE
+from firmware_app.inference.prepare import prepare
 from firmware_app.journey import Frame, Picture, Rejected
 from firmware_app.screen import ScreenReader
 from firmware_app.wording import Reason

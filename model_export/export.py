@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from firmware_app.inference.openvino_engine import INPUTS, OUTPUTS
-from firmware_app.inference.prepare import INPUT_SIDE
+from firmware_app.inference.graph import INPUT_SIDE
 from model_export.network import FibrosisNetwork, fold_batch_norm, normalise
 
 OPSET = 18

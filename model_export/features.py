@@ -18,7 +18,8 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from firmware_app.inference.prepare import INPUT_SIDE, prepare
+from firmware_app.inference.graph import INPUT_SIDE
+from firmware_app.inference.prepare import prepare
 from firmware_app.journey import Picture
 from model_export.cohort import Split, load_cohort
 from model_export.network import STEM_SHAPE, FibrosisNetwork, normalise

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import openvino
 
 from firmware_app.errors import BundleError, EngineError
-from firmware_app.inference.prepare import INPUT_SIDE, prepare
+from firmware_app.inference.graph import INPUT_SIDE
+from firmware_app.inference.prepare import prepare
 from firmware_app.journey import Crops, ImageScores, Logits, Picture
 
 INPUTS = ("gray", "elastogram")

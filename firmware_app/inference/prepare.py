@@ -9,10 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from firmware_app.inference.graph import INPUT_SIDE
 from firmware_app.journey import Picture
-
-INPUT_SIDE = 299
-"""Side of the networks' input in pixels (Inception-V3)."""
 
 
 def prepare(crop: Picture) -> Picture:
