@@ -11,8 +11,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from firmware_app.inference.openvino_engine import INPUTS, OUTPUTS
 from firmware_app.inference.graph import INPUT_SIDE
+from firmware_app.inference.openvino_engine import INPUTS, OUTPUTS
 from model_export.network import FibrosisNetwork, fold_batch_norm, normalise
 
 OPSET = 18

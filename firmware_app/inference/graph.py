@@ -11,7 +11,7 @@ LOGITS = ("logits_gm", "logits_em", "logits_gm_em")
 PROBABILITIES = ("probabilities_gm", "probabilities_em", "probabilities_gm_em")
 """The same as probabilities, float32 (n, 3)."""
 ACTIVATIONS = ("activation_gm", "activation_em")
-"""Class-activation maps, float32 (n, 8, 8): what each place adds to the method's score (Zhou et al., CVPR 2016)."""
+"""Class-activation maps (Zhou et al., CVPR 2016), float32 (n, 8, 8): what each place adds to the score."""
 FEATURES = ("features_gm", "features_em")
 """Features behind the last average pooling, float32 (n, 2048), for the out-of-range check."""
 OUTPUTS = LOGITS + PROBABILITIES + ACTIVATIONS + FEATURES

@@ -11,8 +11,8 @@ import pytest
 import firmware_app
 from firmware_app.errors import BundleError, EngineError
 from firmware_app.inference import Engine, load_bundle, open_engine
-from firmware_app.inference.openvino_engine import OpenVinoEngine
 from firmware_app.inference.graph import INPUT_SIDE
+from firmware_app.inference.openvino_engine import OpenVinoEngine
 from firmware_app.inference.prepare import prepare
 from firmware_app.journey import Crops, ImageScores
 
