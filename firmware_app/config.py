@@ -99,6 +99,9 @@ class MqttConfig(_Section):
         default=10, ge=2, le=600, description="seconds; a silent broker counts as lost after 1.5 times this"
     )
     queue: int = Field(default=1000, ge=10, le=100_000, description="messages kept while the broker is away")
+    outbox: Path | None = Field(
+        default=None, description="SQLite file that keeps them over restarts; default: in memory only"
+    )
 
 
 class Config(_Section):

@@ -1,9 +1,10 @@
 """The ward: one connection to the MQTT broker that outlives every outage.
 
-MQTT 5, QoS 1. `publish` only appends to a bounded queue and never waits; a thread of its own hands one
-message after the other to paho and takes it from the queue when the broker has acknowledged it, so the
-order holds over any outage. The status is kept apart: the newest one is published at every connection
-(birth), by the broker if the appliance vanishes (will), and at the end (death).
+MQTT 5, QoS 1. `publish` only puts a message into the outbox and never waits for the network; a thread of
+its own hands one message after the other to paho and takes it from the outbox when the broker has
+acknowledged it, so the order holds over any outage, and over a crash where the outbox is a file. The status
+is kept apart: the newest one is published at every connection (birth), by the broker if the appliance
+vanishes (will), and at the end (death).
 
 This is the only module that imports paho.
 """
@@ -14,7 +15,6 @@ import logging
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -28,11 +28,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError, ConfigError
 from firmware_app.messages import Status
-from firmware_app.outbox import Outbox
+from firmware_app.outbox import Instant, Letter, Outbox
 from firmware_app.publication import Publication
 
 LOG = logging.getLogger(__name__)
 QOS = 1
+EXPIRY_AFTER_REBOOT_S = 60
+"""What waited over a reboot may be of yesterday: it is delivered, but no display keeps it."""
 BACK_OFF_S = (1, 10)
 """Shortest and longest pause between two attempts to connect; it doubles from one to the next."""
 
@@ -50,12 +52,16 @@ class LinkState(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The connection: its state, what the broker or the network said, and what waits."""
+    """The connection: its state, what the broker or the network said, and what waits.
+
+    `trouble` is None, or why what waits is kept in memory only.
+    """
 
     state: LinkState
     detail: str
     queued: int
     dropped: int
+    trouble: str | None = None
 
 
 class Ward:
@@ -73,7 +79,6 @@ class Ward:
         self._root = root
         self._death = death
         self._changed = threading.Condition()
-        self._outbox = Outbox(config.queue)
         self._status: Status | None = birth
         self._state = LinkState.CONNECTING
         self._detail = ""
@@ -86,13 +91,15 @@ class Ward:
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
+        self._outbox = Outbox(config.queue, config.outbox)
         self._sender = threading.Thread(target=self._send_all, name="ward-sender", daemon=True)
 
     @property
     def link(self) -> Link:
         """The connection as it stands."""
         with self._changed:
-            return Link(self._state, self._detail, len(self._outbox), self._outbox.dropped)
+            outbox = self._outbox
+            return Link(self._state, self._detail, len(outbox), outbox.dropped, outbox.trouble)
 
     def connect(self, timeout_s: float = 5.0) -> None:
         """Begin to connect; afterwards the connection is restored by itself, however often it is lost.
@@ -119,9 +126,9 @@ class Ward:
             raise BrokerError(_complaint(self._config, state, detail))
 
     def publish(self, publication: Publication) -> None:
-        """Put a message in the queue; returns at once, whatever the network does."""
+        """Put a message into the outbox; returns when it is on the disk, whatever the network does."""
         with self._changed:
-            self._outbox.put(publication, time.monotonic())
+            self._outbox.put(publication, Instant.now())
             self._changed.notify_all()
 
     def publish_status(self, status: Status) -> None:
@@ -147,6 +154,7 @@ class Ward:
         self._client.disconnect()
         self._client.loop_stop()
         with self._changed:
+            self._outbox.close()
             self._state, self._detail = LinkState.CLOSED, ""
 
     def _send_all(self) -> None:
@@ -163,12 +171,8 @@ class Ward:
                     f"{self._root}/status", status.to_json().encode(), retain=True, expiry_s=None
                 )
             elif head is not None:
-                publication, since_s = head
                 sent = self._deliver(
-                    f"{self._root}/{publication.topic}",
-                    publication.payload,
-                    retain=publication.retain,
-                    expiry_s=_left_s(publication, since_s),
+                    f"{self._root}/{head.topic}", head.payload, retain=head.retain, expiry_s=_left_s(head)
                 )
             with self._changed:
                 if sent and status is None:
@@ -316,11 +320,14 @@ def _password(config: MqttConfig) -> str | None:
     return lines[0]
 
 
-def _left_s(publication: Publication, since_s: float) -> int | None:
-    """Expiry that is left: the time in the queue counts."""
-    if publication.expiry_s is None:
+def _left_s(letter: Letter) -> int | None:
+    """Expiry that is left: the time in the outbox counts."""
+    if letter.expiry_s is None:
         return None
-    return max(1, publication.expiry_s - int(time.monotonic() - since_s))
+    age_s = letter.age_s(Instant.now())
+    if age_s is None:
+        return min(letter.expiry_s, EXPIRY_AFTER_REBOOT_S)
+    return max(1, letter.expiry_s - int(age_s))
 
 
 def _complaint(config: MqttConfig, state: LinkState, detail: str) -> str:

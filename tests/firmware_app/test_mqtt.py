@@ -22,7 +22,6 @@ from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError, ConfigError
 from firmware_app.exam_events import Event, PatientChanged
 from firmware_app.mqtt import LinkState, Received, Subscriber, Ward
-from firmware_app.outbox import Outbox
 from firmware_app.publication import Publication, publication_of, status_message
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment, uid
 
@@ -327,20 +326,3 @@ def test_unusable_secrets_are_a_configuration_error(further: dict[str, str | boo
     birth = status_message(appliance(), "live", BIRTH, time_trusted=True)
     with pytest.raises(ConfigError, match=words):
         Ward(MqttConfig.model_validate(further), ROOT, birth, birth)
-
-
-def test_full_outbox_keeps_results_and_the_head() -> None:
-    """When the queue is full, acquisitions go first, oldest first; the head and results stay."""
-    _, effects = after(*FIVE)
-    result = publication_of(effects[1], moment(5), appliance(), time_trusted=True)
-    assert result is not None
-    outbox = Outbox(3)
-    lesser = [acquisition_publication(number) for number in range(4)]
-    for publication in (lesser[0], result, lesser[1], lesser[2], lesser[3]):
-        outbox.put(publication, 0.0)
-    left = []
-    while len(outbox):
-        left.append(outbox.head()[0])
-        outbox.take()
-    assert left == [lesser[0], result, lesser[3]]
-    assert outbox.dropped == 2
