@@ -18,10 +18,13 @@ APT_CORE := \
 APT_DEMO := mosquitto mosquitto-clients npm
 APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc
 
-.PHONY: help setup setup-demo setup-test setup-jetson demo test test-slow test-gpu check format bench clean
+.PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu check format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+list-packages: # for systemd/install
+	@echo $(APT_CORE)
 
 define apt_install
 	@missing=""; for package in $(1); do \
