@@ -1,12 +1,14 @@
 """`fibrostage-calibrate`: what ties pixels to the world.
 
-Exit code 0 done, 1 the work failed, 2 wrong input; one clear line on stderr and no traceback.
+Exit code 0 done, 1 the work failed, 2 wrong input; one clear line on stderr and no traceback. This program
+stands above the packages whose commands it offers, and loads them when they are called, not before
+(docs/decisions/0011-programs-above-packages.md).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -15,7 +17,46 @@ from calibration.phantom.commands import SOFTWARE_VERSION, phantom
 from calibration.program import run_program
 
 
-@click.group(no_args_is_help=False)
+def _screen() -> click.Command:
+    from firmware_app.commissioning.command import screen  # noqa: PLC0415 - an upper package, see above
+
+    return screen
+
+
+def _int8() -> click.Command:
+    from model_export.int8_command import int8_command  # noqa: PLC0415 - an upper package, see above
+
+    return int8_command
+
+
+def _probability() -> click.Command:
+    from model_export.recalibrate_command import probability  # noqa: PLC0415 - an upper package, see above
+
+    return probability
+
+
+UPPER: dict[str, Callable[[], click.Command]] = {
+    "int8": _int8,
+    "probability": _probability,
+    "screen": _screen,
+}
+"""Commands of the upper packages: name, and what loads it."""
+
+
+class _Program(click.Group):
+    """A group whose commands from the upper packages are loaded when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, in the order of the alphabet."""
+        return sorted({*super().list_commands(ctx), *UPPER})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name; None if there is none."""
+        load = UPPER.get(cmd_name)
+        return load() if load is not None else super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Program, no_args_is_help=False)
 @click.version_option(SOFTWARE_VERSION, prog_name="fibrostage-calibrate")
 def program() -> None:
     """Calibrate fibrostage; draw and play the screens of a virtual scanner.
@@ -29,7 +70,12 @@ program.add_command(phantom)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the program and returns its exit code: 0 done, 1 the work failed, 2 wrong input."""
-    return run_program(program, (WrongInputError,), (CalibrationError,), arguments)
+    from firmware_app import errors as appliance  # noqa: PLC0415 - upper packages, see above
+    from model_export import errors as export  # noqa: PLC0415 - see above
+
+    wrong = (WrongInputError, appliance.WrongInputError, export.WrongInputError)
+    failed = (CalibrationError, appliance.FibrostageError, export.ExportError)
+    return run_program(program, wrong, failed, arguments)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ from calibration.phantom.geometry import (
 from calibration.phantom.patient import Patient, Quality, acquisition_stiffness
 from calibration.phantom.randomness import stream
 from calibration.phantom.screen import ReadOut, Status, compose_dual
-from calibration.phantom.truth import CircleTruth, FrameTruth, PanesTruth, Picture, ReadOutTruth
+from calibration.phantom.truth import CircleTruth, FrameTruth, PanesTruth, Picture, QBoxTruth, ReadOutTruth
 
 _SITES = ("Klinikum Seeblick", "St. Anna Hospital", "HS Weststadt", "Univ. Hospital North", "City Hospital 3")
 _FAMILY = ("Abel", "Brandt", "Chen", "Dorn", "Ebert", "Fuchs", "Gao", "Huber", "Ilic", "Jansen", "Kim", "Lin",
@@ -75,15 +75,18 @@ class Acquisition:
     values: QBoxValues
 
 
+def draw_banner(rng: np.random.Generator) -> Banner:
+    """Draws a site, a fictional name and a number."""
+    name = f"{rng.choice(_FAMILY)}, {rng.choice(_GIVEN)}"
+    return Banner(str(rng.choice(_SITES)), name, f"{rng.choice(list('ABHKLM'))}-{rng.integers(10**7, 10**8)}")
+
+
 def begin_study(patient: Patient, seed: int) -> Study:
     """Returns the patient on the scanner; depends on the seed only, not on the patient's latents or stage."""
     anatomy = draw_anatomy(stream(seed, "anatomy"))
     sector = dual_sector(anatomy.half_angle, anatomy.depth_mm)
     rng = stream(seed, "banner")
-    name = f"{rng.choice(_FAMILY)}, {rng.choice(_GIVEN)}"
-    banner = Banner(
-        str(rng.choice(_SITES)), name, f"{rng.choice(list('ABHKLM'))}-{rng.integers(10**7, 10**8)}"
-    )
+    banner = draw_banner(rng)
     started = datetime(2025, 1, 6, 8, 0, tzinfo=timezone.utc) + timedelta(
         days=int(rng.integers(0, 300)), seconds=int(rng.integers(0, 32_000))
     )
@@ -151,22 +154,20 @@ def frame_truth(study: Study, acquisition: Acquisition, *, frozen: bool, measure
     """Returns the truth of the elastography screen; `measured`: with Q-box and read-out."""
     q_box, values = acquisition.q_box, acquisition.values
     outline = study.anatomy.box.outline(study.sector)
-    read_out = ReadOutTruth(
-        unit="kPa",
-        mean_kpa=round(values.mean_kpa, 1),
-        min_kpa=round(values.min_kpa, 1),
-        max_kpa=round(values.max_kpa, 1),
-        sd_kpa=round(values.sd_kpa, 1),
-        diameter_mm=Q_BOX_DIAMETER_MM,
-        depth_cm=round(q_box.depth_mm / 10, 1),
+    mean, low, high, sd = (
+        round(v, 1) for v in (values.mean_kpa, values.min_kpa, values.max_kpa, values.sd_kpa)
     )
+    read_out = ReadOutTruth(
+        "kPa", mean, low, high, sd, Q_BOX_DIAMETER_MM, round(q_box.depth_mm / 10, 1), mean, low, high, sd
+    )
+    circle = CircleTruth(q_box.x + PANE_X, q_box.y + ELASTOGRAM_Y, q_box.r)
     return FrameTruth(
         stage=study.patient.stage,
         lsm_kpa=study.patient.lsm_kpa,
         view="swe_dual",
         frozen=frozen,
         colour_box=tuple((float(x) + PANE_X, float(y) + ELASTOGRAM_Y) for x, y in outline),
-        q_box=CircleTruth(q_box.x + PANE_X, q_box.y + ELASTOGRAM_Y, q_box.r) if measured else None,
+        q_box=circle if measured else None,
         q_box_mean_kpa=values.mean_kpa if measured else None,
         bar_max_kpa=BAR_MAX_KPA,
         colour_bar=(BAR_X, BAR_Y, BAR_WIDTH, BAR_HEIGHT),
@@ -175,6 +176,10 @@ def frame_truth(study: Study, acquisition: Acquisition, *, frozen: bool, measure
             (PANE_X, ELASTOGRAM_Y, PANE_WIDTH, PANE_HEIGHT), (PANE_X, GRAY_Y, PANE_WIDTH, PANE_HEIGHT)
         ),
         readout=read_out if measured else None,
+        q_boxes=(QBoxTruth(circle, values.mean_kpa, read_out),) if measured else (),
+        bar_max=BAR_MAX_KPA,
+        bar_ticks=tuple(round(share * BAR_MAX_KPA, 1) for share in (0.2, 0.4, 0.6, 0.8)),
+        opacity=0.5,
     )
 
 

@@ -41,7 +41,7 @@ def _gaussian(sigma: float) -> Plane:
     return as_plane(kernel / np.sqrt(np.sum(kernel**2)))
 
 
-def _compounded_intensity(rng: np.random.Generator, amplitude: Plane) -> Plane:
+def compounded_intensity(rng: np.random.Generator, amplitude: Plane) -> Plane:
     """Returns the mean intensity of `LOOKS` independent looks at scatterers of the given amplitude."""
     axial = _gaussian(1.25)
     near, far = _gaussian(1.0), _gaussian(1.9)
@@ -85,7 +85,7 @@ def draw_plane(
     """
     echo = echo_db(shared, own, anatomy, gm_latent)
     amplitude = np.exp(echo * np.float32(np.log(10) / 20))
-    intensity = _compounded_intensity(own, amplitude)
+    intensity = compounded_intensity(own, amplitude)
     decibel = cv2.log(intensity + np.float32(1e-4)) * np.float32(10 / np.log(10))
     decibel += _attenuation_db(anatomy) + np.float32(anatomy.gain_db)
     electronic = np.linspace(-34.0, -20.0, SAMPLES, dtype=np.float32)[:, None]

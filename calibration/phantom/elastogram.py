@@ -93,7 +93,8 @@ def place_q_box(rng: np.random.Generator, box: ColourBox, sector: Sector) -> QBo
     return QBox(float(x), float(y), radius_mm * sector.px_per_mm, depth - PROBE_RADIUS_MM)
 
 
-def _distance_to(q_box: QBox, area: BoxArea) -> Plane:
+def distance_to(q_box: QBox, area: BoxArea) -> Plane:
+    """Returns each pixel's distance from the circle's centre (h, w)."""
     h, w = area.inside.shape
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     return as_plane(np.hypot(x + (area.x - q_box.x), y + (area.y - q_box.y)))
@@ -101,7 +102,7 @@ def _distance_to(q_box: QBox, area: BoxArea) -> Plane:
 
 def q_box_mask(q_box: QBox, area: BoxArea) -> Mask:
     """Returns the pixels (h, w) whose centres lie in the circle."""
-    return np.asarray(_distance_to(q_box, area) <= q_box.r)
+    return np.asarray(distance_to(q_box, area) <= q_box.r)
 
 
 def field_sd(em_latent: float) -> float:
@@ -110,7 +111,7 @@ def field_sd(em_latent: float) -> float:
     return FIELD_SD_LOW * float((FIELD_SD_HIGH / FIELD_SD_LOW) ** share)
 
 
-def _log_field(rng: np.random.Generator, area: BoxArea, em_latent: float, px_per_mm: float) -> Plane:
+def log_field(rng: np.random.Generator, area: BoxArea, em_latent: float, px_per_mm: float) -> Plane:
     """Returns the logarithm of the relative stiffness in the bounding rectangle (h, w)."""
     h, w = area.inside.shape
     shape = (int(h / px_per_mm / FIELD_MM) + 2, int(w / px_per_mm / FIELD_MM) + 2)
@@ -133,7 +134,7 @@ def _log_field(rng: np.random.Generator, area: BoxArea, em_latent: float, px_per
     return as_plane(field)
 
 
-def _unfilled(
+def unfilled(
     rng: np.random.Generator, area: BoxArea, fraction: float, keep: Plane | None, px_per_mm: float
 ) -> Mask:
     """Returns ragged holes that take `fraction` of the box: at its lower corners first.
@@ -165,14 +166,14 @@ def _unfilled(
     return np.asarray((score >= threshold) & area.inside)
 
 
-def _scale_to_mean(field: Plane, where: Mask, mean_kpa: float) -> Plane:
+def scale_to_mean(field: Plane, where: Mask, mean_kpa: float, maximum_kpa: float = BAR_MAX_KPA) -> Plane:
     """Returns exp(field), scaled so that its mean over `where`, clipped at the bar's end, is `mean_kpa`."""
     relative = np.exp(field)
     scale = mean_kpa / float(relative[where].mean())
     for _ in range(12):
-        reached = float(np.minimum(relative[where] * scale, BAR_MAX_KPA).mean())
+        reached = float(np.minimum(relative[where] * scale, maximum_kpa).mean())
         scale *= mean_kpa / reached
-    return as_plane(np.minimum(relative * np.float32(scale), np.float32(BAR_MAX_KPA)))
+    return as_plane(np.minimum(relative * np.float32(scale), np.float32(maximum_kpa)))
 
 
 def draw_elastogram(  # noqa: PLR0913 - the recipe has this many independent parts
@@ -198,14 +199,14 @@ def draw_elastogram(  # noqa: PLR0913 - the recipe has this many independent par
         keep_q_box: holes stay clear of the Q-box.
         px_per_mm: scale.
     """
-    distance = _distance_to(q_box, area)
-    field = _log_field(rng, area, em_latent, px_per_mm)
+    distance = distance_to(q_box, area)
+    field = log_field(rng, area, em_latent, px_per_mm)
     keep = distance - np.float32(q_box.r + 0.8 * px_per_mm) if keep_q_box else None
-    holes = _unfilled(rng, area, 1.0 - filled_fraction, keep, px_per_mm)
+    holes = unfilled(rng, area, 1.0 - filled_fraction, keep, px_per_mm)
     filled = area.inside & ~holes
     circle = distance <= q_box.r
     measured = circle & filled
-    stiffness = _scale_to_mean(field, measured if measured.any() else circle, stiffness_kpa)
+    stiffness = scale_to_mean(field, measured if measured.any() else circle, stiffness_kpa)
     rim = cv2.GaussianBlur(holes.astype(np.float32), (0, 0), 0.35 * px_per_mm)
     if keep is not None:
         rim = np.where(keep > 0, rim, 0.0)

@@ -71,7 +71,7 @@ class Settings:
     gain_percent: int
 
 
-def _swirl(picture: Picture, x: float, y: float, height: float, colour: tuple[int, int, int]) -> None:
+def swirl(picture: Picture, x: float, y: float, height: float, colour: tuple[int, int, int]) -> None:
     """Draws the maker's place: an S-shaped brush stroke that thins towards its tail."""
     knots = np.array(
         [[0.86, 0.16], [0.70, 0.03], [0.50, 0.06], [0.40, 0.22], [0.52, 0.36], [0.82, 0.52],
@@ -91,7 +91,7 @@ def _swirl(picture: Picture, x: float, y: float, height: float, colour: tuple[in
 
 def _header(picture: Picture, banner: Banner, mode: str) -> None:
     picture[:90] = PANEL
-    _swirl(picture, 17, 8, 74, (250, 210, 150))
+    swirl(picture, 17, 8, 74, (250, 210, 150))
     for text, x, y, align in (
         (banner.site, 94, 24, "left"),
         (banner.name, 766, 24, "centre"),
@@ -191,7 +191,7 @@ def furniture(banner: Banner, settings: Settings) -> Picture:
     _left_column(picture, settings)
     _bars(picture, settings.mode)
     _menu(picture)
-    _swirl(
+    swirl(
         picture, (PANE_X if settings.mode == "swe" else B_MODE_X) + 7, ELASTOGRAM_Y - 24, 21, (190, 190, 190)
     )
     if settings.mode == "swe":

@@ -73,7 +73,8 @@ class ReadOut:
         )
 
 
-def _fixed(points: Pixels) -> npt.NDArray[np.int32]:
+def fixed_point(points: Pixels) -> npt.NDArray[np.int32]:
+    """Returns pixels for OpenCV's drawing with `shift=4`."""
     return np.rint(points * (1 << _SHIFT)).astype(np.int32)
 
 
@@ -90,13 +91,14 @@ def _blend(pane: Picture, elastogram: Elastogram) -> None:
 
 def _mark(pane: Picture, outline: Pixels, q_box: QBox | None) -> None:
     """Draws the colour box's outline and the Q-box ring, in place."""
-    cv2.polylines(pane, [_fixed(outline)], True, OUTLINE, 1, cv2.LINE_AA, shift=_SHIFT)
+    cv2.polylines(pane, [fixed_point(outline)], True, OUTLINE, 1, cv2.LINE_AA, shift=_SHIFT)
     if q_box is not None:
         centre = (round(q_box.x * (1 << _SHIFT)), round(q_box.y * (1 << _SHIFT)))
         cv2.circle(pane, centre, round(q_box.r * (1 << _SHIFT)), RING, 2, cv2.LINE_AA, shift=_SHIFT)
 
 
-def _snowflake(picture: Picture, x: int, y: int, radius: float) -> None:
+def snowflake(picture: Picture, x: int, y: int, radius: float, thickness: int = 1) -> None:
+    """Draws the sign of a frozen picture."""
     colour = (240, 226, 205)
     for k in range(6):
         a = np.pi / 6 + k * np.pi / 3
@@ -107,8 +109,8 @@ def _snowflake(picture: Picture, x: int, y: int, radius: float) -> None:
                 b = a + turn * np.pi / 3
                 barb = tip * share + np.array([np.cos(b), np.sin(b)]) * radius * 0.3
                 lines.append(np.array([tip * share, barb]))
-        points = [_fixed(line + np.array([x, y])) for line in lines]
-        cv2.polylines(picture, points, False, colour, 1, cv2.LINE_AA, shift=_SHIFT)
+        points = [fixed_point(line + np.array([x, y])) for line in lines]
+        cv2.polylines(picture, points, False, colour, thickness, cv2.LINE_AA, shift=_SHIFT)
 
 
 def _draw_status(picture: Picture, status: Status) -> None:
@@ -171,7 +173,7 @@ def compose_dual(  # noqa: PLR0913 - a screen has this many independent parts
     for pane in (upper, lower):
         _mark(pane, outline, q_box)
     if status.frozen:
-        _snowflake(picture, 1071, 628, 14.0)
+        snowflake(picture, 1071, 628, 14.0)
     if read_out is not None:
         _draw_read_out(picture, read_out)
     _draw_status(picture, status)
@@ -205,8 +207,8 @@ def compose_single(  # noqa: PLR0913 - a screen has this many independent parts
         shown = velocity != 0
         pane[shown] = velocity_colour(velocity[shown].astype(np.float64))
     if outline is not None:
-        cv2.polylines(pane, [_fixed(outline)], True, (200, 200, 200), 1, cv2.LINE_AA, shift=_SHIFT)
+        cv2.polylines(pane, [fixed_point(outline)], True, (200, 200, 200), 1, cv2.LINE_AA, shift=_SHIFT)
     if status.frozen:
-        _snowflake(picture, 1130, 178, 14.0)
+        snowflake(picture, 1130, 178, 14.0)
     _draw_status(picture, status)
     return np.asarray(picture)

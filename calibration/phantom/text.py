@@ -12,6 +12,7 @@ Picture = npt.NDArray[np.uint8]
 _FONTS = {
     "regular": ("LiberationSans-Regular.ttf", "DejaVuSans.ttf"),
     "bold": ("LiberationSans-Bold.ttf", "DejaVuSans-Bold.ttf"),
+    "note": ("LiberationMono-BoldItalic.ttf", "DejaVuSansMono-BoldOblique.ttf", "DejaVuSans-Bold.ttf"),
 }
 
 
@@ -55,7 +56,7 @@ def draw_text(  # noqa: PLR0913 - a text has this many properties
         x: the text's left end, centre or right end, by `align`.
         y: its base line.
         size: font size in pixels.
-        weight: "regular" or "bold".
+        weight: "regular", "bold" or "note" (the free annotation: fixed width, bold italic).
         colour: BGR.
         align: "left", "centre" or "right".
     """
@@ -72,3 +73,9 @@ def draw_text(  # noqa: PLR0913 - a text has this many properties
     picture[y0:y1, x0:x1] = (ground + part * (np.asarray(colour, dtype=np.float32) - ground) + 0.5).astype(
         np.uint8
     )
+
+
+def text_size(text: str, *, size: int, weight: str = "regular") -> tuple[int, int]:
+    """Returns width and height of a text's ink in pixels."""
+    ink = _stamp(text, weight, size)[0]
+    return ink.shape[1], ink.shape[0]

@@ -53,6 +53,35 @@ def test_a_frame_is_written_with_its_truth(tmp_path: Path) -> None:
     assert told["colour_bar"] == pytest.approx([693, 70.5, 9, 110])
 
 
+def test_a_scene_is_written_with_its_properties(tmp_path: Path) -> None:
+    """`phantom frame` with a scene's options draws it through the chain; what is not given is as usual."""
+    out, truth = tmp_path / "s.png", tmp_path / "s.json"
+    options = "--layout mach30 --unit m/s --q-boxes 2 --opacity 80 --language de --comma --live --chain half"
+    done = run("phantom", "frame", *options.split(), "--out", out, "--truth", truth)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(truth.read_text())
+    assert (told["layout"], told["unit"], told["bar_max"], told["opacity"]) == ("mach30", "m/s", 3.7, 0.8)
+    assert (told["chain"], told["size"], told["frozen"]) == ("half", [720, 540], False)
+    assert told["scene"]["probe"] == "convex"
+    assert [label for label, _ in told["q_boxes"][1]["readout"]["lines"]][1:3] == ["Min", "Max"]
+    picture = cv2.imread(str(out))
+    assert picture is not None
+    assert picture.shape == (540, 720, 3)
+
+
+def test_a_negative_is_written(tmp_path: Path) -> None:
+    """`phantom frame --negative` draws what is no elastography, and says so in the truth."""
+    out, truth = tmp_path / "n.png", tmp_path / "n.json"
+    done = run(
+        "phantom", "frame", "--negative", "strain", "--chain", "pillar_boxed", "--out", out, "--truth", truth
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(truth.read_text())["negative"] == "strain"
+    picture = cv2.imread(str(out))
+    assert picture is not None
+    assert picture.shape == (1080, 1920, 3)
+
+
 def test_an_exam_is_a_playable_video(tmp_path: Path) -> None:
     """`phantom exam` writes an MP4 that GStreamer decodes to the end, with as many frames as stated."""
     out, truth = tmp_path / "e.mp4", tmp_path / "e.json"
@@ -78,6 +107,11 @@ def test_an_exam_is_a_playable_video(tmp_path: Path) -> None:
         (["frame", "--out", "no/such/f.png", "--size", "320x240"], "no/such/f.png"),
         (["frame", "--stage", "7", "--out", "f.png"], "--stage"),
         (["frame"], "--out"),
+        (["frame", "--stage", "2", "--layout", "mach30", "--out", "f.png"], "--stage and --layout"),
+        (["frame", "--negative", "menu", "--probe", "linear", "--out", "f.png"], "--probe and --negative"),
+        (["frame", "--size", "720x540", "--chain", "half", "--out", "f.png"], "--size and --chain"),
+        (["frame", "--range", "900", "--out", "f.png"], "900"),
+        (["frame", "--opacity", "20", "--out", "f.png"], "--opacity"),
         (["exam", "--out", "no/such/e.mp4"], "no/such/e.mp4"),
         (["exam", "--out", "e.mp4", "--truth", "no/such/e.json"], "no/such/e.json"),
         (["play", "--socket", "no/such/s"], "no/such/s"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from calibration.errors import ProfileError
-from calibration.profile import PROFILES, load_profile
+from calibration.profile import PROFILES, ScreenProfile, load_profile
 
 GOOD = (PROFILES / "aixplorer.toml").read_text(encoding="utf-8")
 
@@ -26,9 +27,17 @@ def test_aixplorer_bar_stands_where_it_was_measured() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("format = 1", "format = 2", "format"),
+        ("format = 1", "format = 2", "has format 2, but this version reads format 1; update fibrostage"),
+        ("format = 1", "format = 0", "format"),
         ("opacity = 0.5", "opacity = 1.5", "blend.opacity"),
-        ("opacity = 0.5", "opaqueness = 0.5", "blend.opa"),
+        ("opacity = 0.5", "opaqity = 0.5", "did you mean 'opacity'?"),
+        ("[readout.languages.de]", "[readout.languages.dee]", "did you mean 'de'?"),
+        ('depth = ["tiefe"]', 'deph = ["tiefe"]', "did you mean 'depth'?"),
+        ("[banner]", "[baner]", "did you mean 'banner'?"),
+        ('mean = ["mittel"', 'mean = ["tiefe"', "label 'tiefe' means both mean and depth"),
+        ("= [40.0]", "= [400.0]", "allowed range 400 kPa is not among the plausible 5-300"),
+        ("= [5.0, 300.0]", "= [300.0, 5.0]", "plausible_maxima_kpa"),
+        ("require_readout = true", "require_readout = 'maybe'", "readout.require_readout"),
         ("[1386, 141, 18, 220]", "[1430, 141, 18, 220]", "leaves the 1440x1080 screen"),
         ("[311, 592, 775, 440]", "[311, 592, 775, 430]", "differ in size"),
         ("[12.0, 130.0]", "[130.0, 12.0]", "radius"),
@@ -44,6 +53,40 @@ def test_mistakes_are_named(old: str, new: str, named: str, tmp_path: Path) -> N
         load_profile(file)
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_every_field_is_described() -> None:
+    """Each setting of a profile says what it is; tables of settings describe themselves."""
+
+    def undescribed(model: type[BaseModel]) -> list[str]:
+        found = []
+        for name, field in model.model_fields.items():
+            kind = field.annotation
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                assert kind.__doc__
+                found += undescribed(kind)
+            elif not field.description:
+                found.append(f"{model.__name__}.{name}")
+        return found
+
+    assert undescribed(ScreenProfile) == []
+
+
+def test_labels_of_all_languages_are_merged() -> None:
+    """Four languages are read at once, each label once, depth and stability index among them."""
+    readout = load_profile("aixplorer").readout
+    assert set(readout.languages) == {"en", "de", "fr", "it"}
+    assert {"mean", "mittelwert", "moy", "media"} <= set(readout.labels["mean"])
+    assert {"depth", "tiefe", "prof"} <= set(readout.labels["depth"])
+    assert {"si", "is"} <= set(readout.labels["stability_index"])
+    assert len(readout.labels["max"]) == len(set(readout.labels["max"]))
+    assert readout.require_readout
+
+
+def test_near_name_of_a_profile_is_suggested() -> None:
+    """A misspelt name gets the nearest known one."""
+    with pytest.raises(ProfileError, match="did you mean 'mach30'"):
+        load_profile("mach_30")
 
 
 def test_missing_and_unknown_profiles_are_named(tmp_path: Path) -> None:
