@@ -1,14 +1,18 @@
 """The region of interest: the largest square in the colour box around the Q-box, cut from both panes.
 
 Every shape of the colour box (convex polygon, annular sector) meets each column of pixels in one interval
-[top(x), bottom(x)]. A square of side s with left column x lies inside the box exactly if its rows lie inside
-all of these intervals, that is between T = max top and B = min bottom over the columns x .. x + s - 1. Such
-rows exist exactly if B - T + 1 >= s. So the panes' pixels need not be looked at, the arc that bulges into the
-box from above counts with its lowest point, and nothing is approximated but the arcs by their polygon.
+[top(x), bottom(x)]. A square of n columns from x on lies inside the box exactly if its rows lie inside all of
+these intervals, that is between T = max top and B = min bottom over the columns x .. x + n - 1. Such rows
+exist exactly if B - T + 1 is at least their number. So the panes' pixels need not be looked at, and the edge
+that makes a sector non-convex, its upper arc, which bulges into the box, counts with its lowest point.
 
-If a square of side s fits, one of side s - 1 fits: drop a row and a column. If it must hold the Q-box, drop
-those that the Q-box does not need: they exist as long as s exceeds the Q-box's own width and height. What
-fits is therefore monotone in s, and halving finds the optimum exactly.
+If a square of side s fits, one of side s - 1 fits: drop rows and columns. If it must hold the Q-box, drop
+those that the Q-box does not need: they exist as long as the square is wider and taller than the Q-box. What
+fits is therefore monotone in s, and halving finds the optimum exactly, among all squares of whole pixels. A
+linear programme over a convex inner polygon would lose the space beside the arcs, and then whole pixels.
+
+Only the arcs are approximated, by chords (`colour_box.polygon_of`): 0.04 pixels for an arc of 0.5 radians and
+450 pixels radius.
 """
 
 from __future__ import annotations
@@ -59,26 +63,23 @@ def _columns(polygon: Polygon) -> _Columns:
     return _Columns(low, np.ceil(lowest - 1e-9).astype(np.int64), np.floor(highest + 1e-9).astype(np.int64))
 
 
-def _fits(columns: _Columns, must: _Must, side: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Left columns at which a square of this side fits, with its first and last possible top row."""
-    if side > columns.top.size:
+def _fits(columns: _Columns, must: _Must, square: Square) -> tuple[IntArray, IntArray, IntArray]:
+    """Left columns at which a square of this size fits, with its first and last possible top row."""
+    side, width = square.side, square.width
+    if width > columns.top.size:
         empty = np.empty(0, np.int64)
         return empty, empty, empty
-    # Running extremes over the columns x .. x + side - 1; whole numbers below 2^24 are exact in float32.
-    kernel, windows = np.ones((1, side), np.uint8), columns.top.size - side + 1
-    tops = cv2.dilate(columns.top.astype(np.float32)[None], kernel, anchor=(0, 0))[0, :windows].astype(
-        np.int64
-    )
-    bottoms = cv2.erode(columns.bottom.astype(np.float32)[None], kernel, anchor=(0, 0))[0, :windows]
-    bottoms = bottoms.astype(np.int64)
-    left = columns.start + np.arange(tops.size)
-    first, last = tops, bottoms - side + 1
-    fits = np.ones(tops.size, bool)
+    # Running extremes over the columns x .. x + width - 1; whole numbers below 2^24 are exact in float32.
+    kernel, places = np.ones((1, width), np.uint8), columns.top.size - width + 1
+    first = cv2.dilate(columns.top.astype(np.float32)[None], kernel, anchor=(0, 0))[0, :places]
+    last = cv2.erode(columns.bottom.astype(np.float32)[None], kernel, anchor=(0, 0))[0, :places] - (side - 1)
+    left = columns.start + np.arange(places)
+    fits = np.ones(places, bool)
     if must.left <= must.right:
-        fits = (left <= must.left) & (left + side - 1 >= must.right)
+        fits = (left <= must.left) & (left + width - 1 >= must.right)
         first, last = np.maximum(first, must.bottom - side + 1), np.minimum(last, must.top)
     fits &= first <= last
-    return left[fits], first[fits], last[fits]
+    return left[fits], first[fits].astype(np.int64), last[fits].astype(np.int64)
 
 
 def largest_square(polygon: Polygon, circle: Circle | None, stretch: float = 1.0) -> Square | None:
@@ -89,38 +90,46 @@ def largest_square(polygon: Polygon, circle: Circle | None, stretch: float = 1.0
     Args:
         polygon: outline of the colour box, shape (n, 2); each column must meet it in one interval.
         circle: the Q-box, or None.
-        stretch: horizontal over vertical scale of the picture; the square is one of the unstretched screen.
+        stretch: horizontal over vertical scale of the picture: `Square.width` columns stand for a side.
 
     Returns:
-        The square, or None if there is no room for a pixel, or the Q-box is not inside the box.
+        The square, the centres of all its pixels inside the polygon; None if there is no room for a pixel, or
+        the Q-box is not inside the box.
     """
     if polygon.ndim != 2 or polygon.shape[0] < 3 or not np.isfinite(polygon).all():
         return None
-    polygon = polygon / (stretch, 1.0)
     columns = _columns(polygon)
     must, smallest = _Must(0, -1, 0, -1), 1
     middle_x, middle_y = polygon.min(axis=0) / 2 + polygon.max(axis=0) / 2
     if circle is not None:
-        centre = circle.x / stretch
+        across = circle.r * stretch
         must = _Must(
-            math.floor(centre - circle.r),
-            math.ceil(centre + circle.r),
+            math.floor(circle.x - across),
+            math.ceil(circle.x + across),
             math.floor(circle.y - circle.r),
             math.ceil(circle.y + circle.r),
         )
-        smallest = max(must.right - must.left, must.bottom - must.top) + 1
-        middle_x, middle_y = centre, circle.y
-    low, high = smallest - 1, columns.top.size  # low fits (or is below the smallest), high + 1 does not
+        smallest = must.bottom - must.top + 1
+        while Square(0, 0, smallest, stretch).width < must.right - must.left + 1:
+            smallest += 1
+        middle_x, middle_y = circle.x, circle.y
+    # `low` fits (or is below the smallest), `high` + 1 does not.
+    low, high = smallest - 1, round((columns.top.size + 1) / stretch)
     while low < high:
         side = (low + high + 1) // 2
-        low, high = (side, high) if _fits(columns, must, side)[0].size else (low, side - 1)
+        if _fits(columns, must, Square(0, 0, side, stretch))[0].size:
+            low = side
+        else:
+            high = side - 1
     if low < smallest:
         return None
-    left, first, last = _fits(columns, must, low)
+    square = Square(0, 0, low, stretch)
+    left, first, last = _fits(columns, must, square)
     half = (low - 1) / 2
     top = np.clip(np.rint(middle_y - half).astype(np.int64), first, last)
-    best = int(np.argmin(np.hypot(left + half - middle_x, top + half - middle_y)))
-    return Square(round(int(left[best]) * stretch), int(top[best]), low, stretch)
+    away = np.hypot((left + (square.width - 1) / 2 - middle_x) / stretch, top + half - middle_y)
+    best = int(np.argmin(away))
+    return Square(int(left[best]), int(top[best]), low, stretch)
 
 
 def _cut(pixels: Picture, square: Square) -> Picture:

@@ -7,7 +7,7 @@ whole numbers). Pictures are uint8. Stiffness is Young's modulus in kPa unless a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -137,7 +137,18 @@ class Stiffness:
 
 @dataclass(frozen=True, slots=True)
 class ReadOut:
-    """The values that the scanner prints for the Q-box, converted to kPa; None: not printed."""
+    """The values that the scanner prints for the Q-box, converted to kPa; None: not printed.
+
+    Speeds c (m/s) become E = 3 c^2. That is exact for minimum and maximum. The mean of squares is not the
+    square of the mean: `mean_kpa` is 3 SD^2 too low if the scanner averages speeds. `sd_kpa` is 6 c SD, which
+    falls short by SD^2 / (4 c^2) where speeds are normally distributed (1 % at SD = 0.2 c).
+
+    Attributes:
+        unit: "kPa" or "m/s", as printed.
+        depth_mm: of the Q-box.
+        stability_index: percent.
+        blocks: how many Q-boxes' values are printed; the values are those of the first.
+    """
 
     unit: str
     mean_kpa: float | None
@@ -145,6 +156,31 @@ class ReadOut:
     max_kpa: float | None
     sd_kpa: float | None
     diameter_mm: float | None
+    depth_mm: float | None = None
+    stability_index: float | None = None
+    blocks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenPlacement:
+    """How the scanner's screen lies in the picture: picture pixel = offset + scale x reference pixel.
+
+    Attributes:
+        scale_x, scale_y: picture pixels per reference pixel.
+        offset_x, offset_y: upper left corner of the screen, pixels.
+        residual_px: largest miss of a landmark, pixels.
+        black, white: what the capture chain made of the scanner's levels 0 and 255.
+        drifted: the landmarks have not fitted for so long that the scanner's layout must have changed.
+    """
+
+    scale_x: float
+    scale_y: float
+    offset_x: float
+    offset_y: float
+    residual_px: float
+    black: float
+    white: float
+    drifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +188,12 @@ class ScreenReading:
     """Everything the appliance sees in one frame, and why it would refuse it.
 
     Attributes:
+        q_box: the only Q-box; of several the first. `q_boxes` all of them, in reading order.
         frozen: whether the scanner shows its sign of a frozen picture.
         opacity: share of colour in the elastogram, 0-1, as printed; None: not read.
-        banner: digest of the patient banner, comparable within this process only; None: no banner known.
+        opacity_estimated: the same as the picture tells it when the text was read; None: it does not tell.
+        banner: digest of the patient banner, comparable in this process only; None: no banner known.
+        registration: where the scanner's screen lies in the picture; None: no such screen was found.
     """
 
     width: int
@@ -165,12 +204,15 @@ class ScreenReading:
     colour_bar: ColourBar | None = None
     colour_box: Polygon | None = None
     q_box: Circle | None = None
+    q_boxes: tuple[Circle, ...] = ()
     roi: Roi | None = None
     stiffness: Stiffness | None = None
     readout: ReadOut | None = None
     frozen: bool = False
     opacity: float | None = None
+    opacity_estimated: float | None = None
     banner: bytes | None = None
+    registration: ScreenPlacement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +227,43 @@ Logits = tuple[float, float, float]
 """Log-odds of >=S2, >=S3 and S4, calibrated, never increasing from left to right."""
 
 
+ActivationMap = npt.NDArray[np.float32]
+"""What each place of a crop adds to the score, (8, 8), row 0 at the top; higher is worse."""
+FeatureVector = npt.NDArray[np.float32]
+"""Features behind the last average pooling of a network, (2048,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Class-activation maps of one acquisition, of the gray-scale and the elastogram network."""
+
+    gm: ActivationMap
+    em: ActivationMap
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Pooled features of one acquisition, of the gray-scale and the elastogram network."""
+
+    gm: FeatureVector
+    em: FeatureVector
+
+
 @dataclass(frozen=True, slots=True)
 class ImageScores:
-    """What the networks say about one acquisition."""
+    """What the networks say about one acquisition.
+
+    Attributes:
+        gm: by the gray-scale network.
+        em: by the elastogram network.
+        gm_em: by both.
+        attention: where it comes from; None: the graph does not tell.
+        features: what the networks saw; None: the graph does not tell.
+    """
 
     gm: Logits
     em: Logits
     gm_em: Logits
+    # Evidence beside the scores: two answers are the same when their log-odds are.
+    attention: Attention | None = field(default=None, compare=False, repr=False)
+    features: Features | None = field(default=None, compare=False, repr=False)

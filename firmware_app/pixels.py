@@ -1,4 +1,4 @@
-"""From a mapped video buffer to a BGR picture."""
+"""From a mapped video buffer to a BGR picture, and from the capture chain's levels back to the scanner's."""
 
 from __future__ import annotations
 
@@ -26,6 +26,36 @@ class Layout:
     height: int
     offsets: tuple[int, ...]
     strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What the capture chain made of the scanner's levels 0 and 255.
+
+    A limited range (16-235) that is taken for a full one gives black 16 and white 235; an untouched picture 0
+    and 255. All three channels share them.
+    """
+
+    black: float = 0.0
+    white: float = 255.0
+
+    @property
+    def gain(self) -> float:
+        """Level differences of the picture over the scanner's: thresholds are multiplied by it."""
+        return (self.white - self.black) / 255.0
+
+
+UNTOUCHED = Levels()
+"""A picture that came as the scanner sent it."""
+
+
+def full_range(pixels: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArray[np.float32]:
+    """Undo the levels: the scanner's own 0-255, unrounded and not clipped; any shape."""
+    restored: npt.NDArray[np.float32] = pixels.astype(np.float32)
+    if levels != UNTOUCHED:
+        restored -= np.float32(levels.black)
+        restored *= np.float32(1.0 / levels.gain)
+    return restored
 
 
 def to_bgr(data: memoryview, layout: Layout) -> Picture:

@@ -3,62 +3,166 @@
 The scanner draws top = a x colour + (1 - a) x gray with opacity a, and the lower pane shows the gray alone,
 so colour = (top - (1 - a) x gray) / a. The bar is drawn at full colour whatever the opacity; the nearest of
 its colours gives the stiffness. A lifted black level or a compressed range changes panes and bar alike and
-drops out.
+drops out: the blend's weights sum to one.
+
+Only the *tint* is compared, that is the colour without its gray part: two numbers per pixel, in which speckle
+that differs between the panes is not seen at all. Video codes tints coarsely and with noise, and the nearest
+colour on a bent curve turns noise into bias, so tints are averaged over a few pixels first.
+
+Codes with halved colour resolution (4:2:0) may also shift the bar's colours by up to a row, 0.18 kPa on a
+40 kPa bar. `colour_scale` therefore lays the sampled bar along the known SuperSonic map where it is that map.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from firmware_app.journey import Stiffness
+from calibration.colour_map import supersonic_table
+from firmware_app.journey import Picture, Stiffness
 
-Pixels = npt.NDArray[np.uint8]
-"""Pixels in a row, BGR, shape (n, 3)."""
+Mask = npt.NDArray[np.uint8]
+"""255 where a pixel counts, shape (h, w)."""
+FloatArray = npt.NDArray[np.float64]
+FloatPicture = npt.NDArray[np.float32]
 Field = npt.NDArray[np.float32]
 """Stiffness per pixel in kPa, shape (n,)."""
 
-BITS = 5
-"""Bits per channel of the table: 8 levels are 0.4 % of the bar where the map changes slowest in colour."""
+TINT = np.array(
+    [[1 / np.sqrt(2), -1 / np.sqrt(2), 0.0], [1 / np.sqrt(6), 1 / np.sqrt(6), -2 / np.sqrt(6)]], np.float32
+)
+"""BGR to the two coordinates of the plane at right angles to gray; lengths stay levels."""
+REACH = 256
+"""Levels to either side of gray that the table of tints covers; no colour lies beyond 209."""
+FAR = 48.0
+"""Levels from the bar's curve beyond which a tint is none of the map's: the curve stays 80 off gray."""
+STEPS = 1024
+"""Places on the known map."""
+MOST_ROWS = 1.25
+"""Rows by which the bar's colours may be shifted against its edges."""
+SAME_MAP = 0.02
+"""Share of the bar by which its colours may stand elsewhere than on the known map: 0.005 on a real screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """A part of the elastogram's pane and the same part of the gray pane, BGR, shape (h, w, 3).
+
+    Attributes:
+        top: the elastogram.
+        gray: what lies below its colours.
+        opacity: share of the colour in the blend, above 0, at most 1.
+    """
+
+    top: Picture
+    gray: Picture
+    opacity: float
 
 
 @dataclass(frozen=True, slots=True)
 class ColourScale:
-    """Inverse of a colour bar: share of its maximum (0-1) for every quantised BGR colour, shape (2**15,)."""
+    """Inverse of a colour bar.
 
+    Attributes:
+        colours: along the bar, BGR, shape (n, 3); `places` where they stand on it, 0-1.
+        share: place on the bar for every tint, shape (2 REACH, 2 REACH); NaN where no colour is near.
+        shift: how far the colours stood from their place, as a share of the bar.
+    """
+
+    colours: npt.NDArray[np.float32]
+    places: npt.NDArray[np.float32]
     share: npt.NDArray[np.float32]
+    shift: float
 
 
-def colour_scale(ramp: npt.NDArray[np.float32]) -> ColourScale:
+def _tints(colours: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    result: npt.NDArray[np.float32] = colours @ TINT.T
+    return result
+
+
+def _shift(ramp: npt.NDArray[np.float32], rows: float) -> float:
+    """How far along the known map the sampled colours stand from their places; 0 if it is another map."""
+    known = supersonic_table(STEPS).astype(np.float32)
+    seen, true = _tints(ramp), _tints(known)
+    places = (np.arange(len(ramp)) + 0.5) / len(ramp)
+    expected = true[np.minimum((places * STEPS).astype(int), STEPS - 1)]
+    strength = float(np.linalg.norm(seen, axis=1).sum() / np.linalg.norm(expected, axis=1).sum())
+    if strength <= 0:
+        return 0.0
+    distance = (true**2).sum(axis=1)[None, :] - 2.0 * (seen / strength) @ true.T
+    away = (distance.argmin(axis=1) + 0.5) / STEPS - places
+    inner = away[len(away) // 20 : -(len(away) // 20)]  # the ends are blurred into the surround
+    shift = float(np.median(inner))
+    if float(np.quantile(np.abs(inner - shift), 0.9)) > SAME_MAP:
+        return 0.0
+    near = inner[np.abs(inner - shift) < SAME_MAP / 2]
+    return float(np.clip(near.mean(), -MOST_ROWS / rows, MOST_ROWS / rows))
+
+
+def colour_scale(ramp: npt.NDArray[np.float32], rows: float = 220.0) -> ColourScale:
     """Invert the bar.
 
     Args:
         ramp: colours from the lower to the upper end of the bar, BGR, shape (n, 3).
+        rows: height of the bar in the picture, pixels.
     """
-    levels = (np.arange(2**BITS, dtype=np.float32) + 0.5) * 2 ** (8 - BITS) - 0.5
-    blue, green, red = np.meshgrid(levels, levels, levels, indexing="ij")
-    colours = np.stack([blue.ravel(), green.ravel(), red.ravel()], axis=1)
-    # |c - r|^2 = |c|^2 - 2 c.r + |r|^2; |c|^2 is the same for every r.
-    distance = (ramp**2).sum(axis=1)[None, :] - 2.0 * colours @ ramp.T
-    return ColourScale(((distance.argmin(axis=1) + 0.5) / len(ramp)).astype(np.float32))
+    shift = _shift(ramp, rows)
+    places = ((np.arange(len(ramp)) + 0.5) / len(ramp) + shift).clip(0.0, 1.0).astype(np.float32)
+    fine = np.linspace(places[0], places[-1], 4 * STEPS, dtype=np.float32)
+    curve = np.stack([np.interp(fine, places, tint) for tint in _tints(ramp).T], axis=1)
+    cell = np.clip(np.rint(curve) + REACH, 0, 2 * REACH - 1).astype(np.intp)
+    free = np.full((2 * REACH, 2 * REACH), 255, np.uint8)
+    at = np.zeros((2 * REACH, 2 * REACH), np.float32)
+    free[cell[:, 1], cell[:, 0]], at[cell[:, 1], cell[:, 0]] = 0, fine
+    distance, label = cv2.distanceTransformWithLabels(
+        free, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_label = np.zeros(int(label.max()) + 1, np.float32)
+    of_label[label[free == 0]] = at[free == 0]
+    share = of_label[label]
+    share[distance > FAR] = np.nan
+    return ColourScale(ramp, places, share, shift)
 
 
-def decode(top: Pixels, gray: Pixels, scale: ColourScale, opacity: float) -> Field:
-    """Where on the bar, from 0 to 1, the colours of the elastogram's pixels stand.
+def _mean_tint(tint: FloatPicture, where: Mask, wanted: Mask, width: int) -> npt.NDArray[np.float32]:
+    """Means over the pixels that count in a square around each wanted one, (n, 2); NaN where none counts."""
+    total = cv2.boxFilter(tint, -1, (width, width), normalize=False)
+    count = cv2.boxFilter(where, cv2.CV_32F, (width, width), normalize=False)
+    chosen = wanted > 0
+    share = count[chosen] / np.float32(255.0)
+    mean: npt.NDArray[np.float32] = total[chosen] / np.where(share > 0.5, share, np.float32(np.nan))[:, None]
+    return mean
+
+
+def decode(
+    blend: Blend, coloured: Mask, wanted: tuple[Mask, Mask], scale: ColourScale, width: int = 1
+) -> Field:
+    """Where on the bar, from 0 to 1, the colours of the elastogram stand; NaN where no colour of it is near.
 
     Args:
-        top: pixels of the elastogram's pane.
-        gray: the same pixels of the gray pane.
+        blend: the pixels.
+        coloured: which of them carry colour, shape (h, w); no other takes part in an average.
+        wanted: pixels to decode: coloured ones, and others that get the mean of the coloured ones around, as
+            those under the ring's line.
         scale: the inverted bar of this screen.
-        opacity: share of the colour in the blend, above 0, at most 1.
+        width: of the square over which tints are averaged, pixels, odd; three times that for the others.
+
+    Returns:
+        The places of the coloured pixels that are wanted, row by row, then those of the others.
     """
-    colour = (top.astype(np.float32) - np.float32(1.0 - opacity) * gray) / np.float32(opacity)
-    level = np.clip(colour, 0.0, 255.0).astype(np.intp) >> (8 - BITS)
-    index = (level[:, 0] << (2 * BITS)) | (level[:, 1] << BITS) | level[:, 2]
-    share: Field = scale.share[index]
-    return share
+    share, rest = 1.0 / blend.opacity, 1.0 - 1.0 / blend.opacity
+    colour = cv2.addWeighted(blend.top, share, blend.gray, rest, 0.0, dtype=cv2.CV_32F)
+    tint = cv2.copyTo(cv2.transform(colour, TINT), coloured)
+    near = _mean_tint(tint, coloured, wanted[0], width)
+    bridged = _mean_tint(tint, coloured, wanted[1], 3 * width)
+    mean = np.concatenate([near, bridged])
+    known = ~np.isnan(mean[:, 0])
+    cell = np.clip(np.rint(np.where(known[:, None], mean, 0.0)) + REACH, 0, 2 * REACH - 1).astype(np.intp)
+    places: Field = np.where(known, scale.share[cell[:, 1], cell[:, 0]], np.float32(np.nan))
+    return places
 
 
 def in_kpa(share: Field, maximum: float, unit: str) -> Field:
@@ -84,8 +188,8 @@ def statistics(field: Field, region: str, unfilled: int, filled_fraction: float)
     """
     if field.size == 0:
         return None
-    ordered = np.sort(field)
-    low, median, high = (float(ordered[int(share * (field.size - 1))]) for share in (0.005, 0.5, 0.995))
+    places = [int(share * (field.size - 1)) for share in (0.005, 0.5, 0.995)]
+    low, median, high = (float(value) for value in np.partition(field, places)[places])
     hole = unfilled > 0.005 * (field.size + unfilled)
     return Stiffness(
         region=region,

@@ -29,15 +29,22 @@ class Reason(str, Enum):
     OTHER_SCREEN = "other_screen"
     B_MODE = "b_mode"
     DOPPLER = "doppler"
+    POWER_DOPPLER = "power_doppler"
+    OTHER_ELASTOGRAPHY = "other_elastography"
+    SCREEN_COVERED = "screen_covered"
+    OTHER_LAYOUT = "other_layout"
+    LAYOUT_DRIFT = "layout_drift"
     PANES_DIFFER = "panes_differ"
     NO_COLOUR_BOX = "no_colour_box"
     NO_Q_BOX = "no_q_box"
+    SEVERAL_Q_BOXES = "several_q_boxes"
     BAR_RANGE = "bar_range"
     BAR_UNREADABLE = "bar_unreadable"
     BOX_UNFILLED = "box_unfilled"
     MINIMUM_NEAR_ZERO = "minimum_near_zero"
     READOUT_DISAGREES = "readout_disagrees"
     READOUT_UNREADABLE = "readout_unreadable"
+    UNSTABLE = "unstable"
     DUPLICATE = "duplicate"
     PATIENT_CHANGED = "patient_changed"
     PICTURE_QUALITY = "picture_quality"
@@ -64,11 +71,25 @@ WORDINGS: dict[Reason, Wording] = {
     ),
     Reason.B_MODE: Wording("B-mode, no elastogram", Severity.QUIET, "switch to SWE"),
     Reason.DOPPLER: Wording("Doppler, not elastography", Severity.QUIET, "switch to SWE"),
+    Reason.POWER_DOPPLER: Wording("Power Doppler, not elastography", Severity.QUIET, "switch to SWE"),
+    Reason.OTHER_ELASTOGRAPHY: Wording(
+        "Strain or another scanner's elastography", Severity.NOTICE, "switch to shear-wave elastography"
+    ),
+    Reason.SCREEN_COVERED: Wording("Screen partly covered", Severity.NOTICE, "close the menu or window"),
+    Reason.OTHER_LAYOUT: Wording(
+        "Screen laid out unlike its profile",
+        Severity.NOTICE,
+        "use the dual view; if it is, tell the technician",
+    ),
+    Reason.LAYOUT_DRIFT: Wording(
+        "The scanner's layout changed", Severity.ALARM, "tell the technician: the screen needs a new profile"
+    ),
     Reason.PANES_DIFFER: Wording(
         "The two panes do not show the same plane", Severity.NOTICE, "use the dual view of one plane"
     ),
     Reason.NO_COLOUR_BOX: Wording("No colour box found", Severity.NOTICE, "place the box on the liver"),
     Reason.NO_Q_BOX: Wording("No Q-box", Severity.NOTICE, "place the Q-box and freeze again"),
+    Reason.SEVERAL_Q_BOXES: Wording("More than one Q-box", Severity.NOTICE, "leave one Q-box"),
     Reason.BAR_RANGE: Wording("Colour range is not 40 kPa", Severity.NOTICE, "set the scale to 40 kPa"),
     Reason.BAR_UNREADABLE: Wording(
         "Colour range cannot be read", Severity.NOTICE, "uncover the colour bar and freeze again"
@@ -82,6 +103,9 @@ WORDINGS: dict[Reason, Wording] = {
     ),
     Reason.READOUT_UNREADABLE: Wording(
         "Printed stiffness cannot be read", Severity.NOTICE, "uncover the read-out and freeze again"
+    ),
+    Reason.UNSTABLE: Wording(
+        "Stability index below 90 %", Severity.NOTICE, "move the Q-box, or hold still and freeze again"
     ),
     Reason.DUPLICATE: Wording("Same picture as before", Severity.NOTICE, "scan live, then freeze anew"),
     Reason.PATIENT_CHANGED: Wording("Patient changed", Severity.NOTICE, "a new exam begins"),
@@ -101,12 +125,14 @@ class Doubt(str, Enum):
     NO_MODEL = "no_model"
     FEWER_THAN_FIVE = "fewer_than_five"
     SPREAD = "spread"
+    NO_READOUT = "no_readout"
 
 
 DOUBTS: dict[Doubt, str] = {
     Doubt.NO_MODEL: "No model: stiffness only",
     Doubt.FEWER_THAN_FIVE: "Fewer than five acquisitions",
     Doubt.SPREAD: "IQR/median of the stiffness above 30 %",
+    Doubt.NO_READOUT: "Stiffness not checked against printed values",
 }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from calibration.colour_map import supersonic_table
 from firmware_app.journey import Picture, Rect
+from firmware_app.pixels import Levels
 
 Ramp = npt.NDArray[np.float32]
 """Colours of the bar from its lower to its upper end, BGR, shape (n, 3)."""
@@ -18,6 +21,12 @@ STRONG_CHROMA = 60
 """max - min of B, G, R from which a pixel may belong to a bar drawn at full colour (its ends have 120)."""
 RAMP_STEPS = 128
 """Colours that are sampled along the bar."""
+MISFIT, JET_MISFIT = 8.5, 11.4
+"""Levels, root mean square: what may be left between bar and map; what jet leaves."""
+GAINS, LIFTED = (0.6, 1.3), 48.0
+"""Gains and black levels that a capture chain may add."""
+PART = (0.2, 0.75)
+"""Share of the map that a partly covered bar shows; the whole one shows 0.84, its ends left aside."""
 SHORTEST, THINNEST = 24.0, 2.0
 """Pixels; a bar that measures less cannot be sampled."""
 
@@ -90,8 +99,10 @@ def _measure(pixels: Picture, rough: Rect, step: int) -> BarEdges | None:
     inside = min(max(3, h // 40), h // 2)
     left = _crossing(across, middle_column, -1, level_across)
     right = _crossing(across, middle_column, 1, level_across)
-    top = _crossing(along, middle_row, -1, 0.5 * float(along[min(y - y0 + inside, along.size - 1)]))
-    bottom = _crossing(along, middle_row, 1, 0.5 * float(along[max(y + h - y0 - inside, 0)]))
+    # From just inside each end: the pale green in the middle may have less chroma than half of an end.
+    first, last = min(y - y0 + inside, along.size - 1), max(y + h - y0 - inside, 0)
+    top = _crossing(along, first, -1, 0.5 * float(along[first]))
+    bottom = _crossing(along, last, 1, 0.5 * float(along[last]))
     if left is None or right is None or top is None or bottom is None:
         return None
     if bottom - top < SHORTEST or right - left < THINNEST:  # a patch of colour that only began as a bar
@@ -113,12 +124,66 @@ def sample_ramp(pixels: Picture, edges: BarEdges) -> Ramp:
     return np.stack([np.interp(wanted, rows, column[:, c]) for c in range(3)], axis=1).astype(np.float32)
 
 
+def map_levels(ramp: Ramp) -> Levels | None:
+    """The levels between which the scanner's own map is drawn here; None if this is another map.
+
+    ramp = black + gain x map is solved by least squares over the samples that are not clipped; what is left
+    over must be small. Jet, the nearest common map, leaves `JET_MISFIT` of 255 levels. The map is also tried
+    as it looks when coded for standard and decoded for high definition, or the other way round.
+    """
+    inner = slice(RAMP_STEPS // 32, -RAMP_STEPS // 32)  # the ends are mixed with what lies beyond them
+    seen = ramp[inner].astype(np.float64).ravel()
+    for drawn in _drawn_maps():
+        levels = _fitted_levels(seen, drawn[inner].ravel())
+        if levels is not None:
+            return levels
+    return None
+
+
+def _fitted_levels(seen: FloatArray, drawn: FloatArray) -> Levels | None:
+    free = (seen > 3.0) & (seen < 252.0)
+    x, y = (drawn[free], seen[free]) if int(free.sum()) >= seen.size // 20 else (drawn, seen)
+    spread = float(((x - x.mean()) ** 2).sum())
+    gain = float(((x - x.mean()) * (y - y.mean())).sum()) / max(spread, 1e-6)
+    black = float(y.mean() - gain * x.mean())
+    if not GAINS[0] <= gain <= GAINS[1] or abs(black) > LIFTED:
+        return None
+    misfit = float(np.sqrt(np.mean((np.clip(black + gain * drawn, 0.0, 255.0) - seen) ** 2)))
+    return Levels(black, black + 255.0 * gain) if misfit <= MISFIT * gain else None
+
+
+@cache
+def _drawn_maps() -> tuple[FloatArray, ...]:
+    """The scanner's map at the centres of `RAMP_STEPS` steps, BGR: as drawn, and with the wrong matrix."""
+    drawn = supersonic_table(2 * RAMP_STEPS + 1)[1::2].astype(np.float64)
+    standard, high = _to_ycc(0.299, 0.114), _to_ycc(0.2126, 0.0722)  # BT.601 and BT.709
+    wrong = (np.linalg.inv(standard) @ high, np.linalg.inv(high) @ standard)
+    return drawn, *(np.clip(drawn @ matrix.T, 0.0, 255.0) for matrix in wrong)
+
+
+def _to_ycc(red: float, blue: float) -> FloatArray:
+    """From B, G, R to luma and the two colour differences, for a standard's weights of red and blue."""
+    luma = np.array([blue, 1.0 - red - blue, red])
+    return np.stack(
+        [
+            luma,
+            (np.array([1.0, 0.0, 0.0]) - luma) / (1.0 - blue),
+            (np.array([0.0, 0.0, 1.0]) - luma) / (1.0 - red),
+        ]
+    )
+
+
+def is_part_of_map(ramp: Ramp) -> bool:
+    """Whether these are the colours of a part of the scanner's map: something covers an end of the bar."""
+    drawn = _drawn_maps()[0]
+    apart = ((ramp.astype(np.float64)[:, None, :] - drawn[None]) ** 2).sum(axis=2)
+    place = apart.argmin(axis=1)[4:-4]
+    misses = np.sqrt(apart.min(axis=1)[4:-4] / 3.0)
+    span = (float(np.quantile(place, 0.95)) - float(np.quantile(place, 0.05))) / len(drawn)
+    rising = float((np.diff(place.astype(np.int64)) >= 0).mean())
+    return bool(float(np.median(misses)) < 0.7 * MISFIT and rising > 0.9 and PART[0] < span < PART[1])
+
+
 def is_stiffness_map(ramp: Ramp) -> bool:
-    """Whether the colours sweep blue, cyan, green, yellow, red, without a step back and without a gap."""
-    sample = np.clip(ramp[4:-4:5], 0, 255).astype(np.uint8)[None]
-    hue, saturation, value = cv2.cvtColor(sample, cv2.COLOR_BGR2HSV)[0].astype(np.int32).T
-    hue = np.where(hue > 150, hue - 180, hue)  # the red end may lie on either side of 0
-    if saturation.min() < 60 or value.min() < 70:
-        return False
-    falling = np.diff(hue).max() <= 4 and np.diff(hue).min() >= -30
-    return bool(falling and 105 <= hue[0] <= 132 and hue[-1] <= 8)
+    """Whether these are the colours of the scanner's stiffness map, whatever their levels."""
+    return map_levels(ramp) is not None

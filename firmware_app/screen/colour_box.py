@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_app.journey import Polygon
-from firmware_app.screen.panes import Gray
+from firmware_app.screen.agreement import Gray
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -102,8 +102,8 @@ def _patches_of_the_map(
     return np.asarray(np.where(near, 255, 0), np.uint8)
 
 
-def _outermost_line(along: FloatArray, across: FloatArray, outward: int) -> tuple[float, float] | None:
-    """Across = offset + slope x along, agreed on by most points, few of them outside of it."""
+def outermost_line(along: FloatArray, across: FloatArray, outward: int) -> tuple[float, float] | None:
+    """Across = offset + slope x along, agreed on by most points, few outside of it; None without one."""
     if along.size < 8:
         return None
     picks = np.linspace(0, along.size - 1, min(along.size, 14)).astype(int)
@@ -152,8 +152,8 @@ def fit_region(region: Gray, stretch: float) -> Shape | None:
     rows, first, last = _runs(patch, axis=1)
     # Half-size pixel i covers full-size pixels 2i and 2i + 1: its outer borders lie at 2i - 0.5 and 2i + 1.5.
     rows_y = 2.0 * (rows + y) + 0.5
-    left = _outermost_line(rows_y, (2.0 * (first + x) - 0.5) / stretch, -1)
-    right = _outermost_line(rows_y, (2.0 * (last + x) + 1.5) / stretch, 1)
+    left = outermost_line(rows_y, (2.0 * (first + x) - 0.5) / stretch, -1)
+    right = outermost_line(rows_y, (2.0 * (last + x) + 1.5) / stretch, 1)
     if left is None or right is None:
         return None
     columns, top, bottom = _runs(patch, axis=0)

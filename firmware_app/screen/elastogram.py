@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -10,18 +11,24 @@ import numpy.typing as npt
 
 from calibration.profile import ScreenProfile
 from firmware_app.crop import largest_square
-from firmware_app.journey import Circle, Polygon, Rect, Rejected, Roi, Square
-from firmware_app.screen.colour_box import Shape, coloured_region, fit_region, polygon_of
-from firmware_app.screen.outline import GrayPane, refine
-from firmware_app.screen.panes import SAME_PLANE, Gray, PanePair
-from firmware_app.screen.q_box import Ring, find_ring
+from firmware_app.journey import Circle, Picture, Polygon, Rect, Rejected, Roi, Square
+from firmware_app.screen.agreement import Gray
+from firmware_app.screen.bar import chroma
+from firmware_app.screen.colour_box import Rectangle, Shape, coloured_region, fit_region, polygon_of
+from firmware_app.screen.outline import GrayPane, Outline, refine
+from firmware_app.screen.panes import SAME_PLANE, PanePair
+from firmware_app.screen.q_box import Ring, RingScreen, find_rings
 from firmware_app.screen.registration import Registration
+from firmware_app.screen.search import find_apex, search_rectangle, search_sector
 from firmware_app.wording import Reason
 
 OUTLINE_CONTRAST = 4.0
-"""Gray levels by which the outline must outshine its flanks in the gray pane, averaged over its edges."""
-OUTLINE_SUPPORT = 0.4
-"""Fraction of the outline that must be seen."""
+"""Gray levels by which the outline must outshine its flanks in the gray pane, averaged over its edges, at the
+reference size; a line of one pixel fades as the picture shrinks."""
+OUTLINE_SUPPORT = 0.55
+"""Fraction of the outline that must be seen; 0.72 or more on drawn screens at half size through MJPEG."""
+HALF_FILLED = 0.38
+"""Share of the usual chroma: of full colours 255, at least 116 remain in the palest."""
 RING_WIDTH = 3.5
 """Half width of the ring and its blur, reference pixels."""
 
@@ -36,6 +43,8 @@ class Elastogram:
         inside: 255 for each pixel of the window inside the box and off its outline and the Q-box's ring.
         filled: 255 for each pixel of the window that carries colour.
         filled_fraction: of the colour box, 0-1.
+        q_boxes: in reading order.
+        roi: the region of interest around the first of them.
     """
 
     shape: Shape
@@ -44,16 +53,21 @@ class Elastogram:
     inside: Gray
     filled: Gray
     filled_fraction: float
-    q_box: Circle | None
+    q_boxes: tuple[Circle, ...]
     roi: Roi | None
+
+    @property
+    def q_box(self) -> Circle | None:
+        """The only Q-box; of several the first."""
+        return self.q_boxes[0] if self.q_boxes else None
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """Where an earlier frame showed the colour box (in its pane) and the Q-box (in the picture)."""
+    """Where an earlier frame showed the colour box (in its pane) and the Q-boxes (in the picture)."""
 
     shape: Shape
-    q_box: Circle | None
+    q_boxes: tuple[Circle, ...]
 
 
 def _outlined_box(pair: PanePair, registration: Registration, last: Shape | None) -> Shape | Rejected:
@@ -62,17 +76,47 @@ def _outlined_box(pair: PanePair, registration: Registration, last: Shape | None
     if region is None:
         return Rejected(Reason.NO_COLOUR_BOX, "no coloured region in the upper pane")
     if last is not None and _encloses(last, region, registration):
-        outline = refine(_gray_pane(pair, last, registration), last, thorough=False)
-        if outline.clear:
-            return outline.shape
+        tracked = refine(_gray_pane(pair, last, registration), last, thorough=False)
+        if tracked.clear:
+            return tracked.shape
     first = fit_region(region, registration.stretch)
-    if first is None:
-        return Rejected(Reason.NO_COLOUR_BOX, "the coloured region is no rectangle and no sector")
-    outline = refine(_gray_pane(pair, first, registration), first, thorough=True)
-    if outline.contrast < OUTLINE_CONTRAST or outline.support < OUTLINE_SUPPORT:
+    outline: Outline | None = None
+    if first is not None:
+        outline = refine(_gray_pane(pair, first, registration), first, thorough=True)
+    if outline is None or not outline.clear or not _encloses(outline.shape, region, registration):
+        for guess in _searched(pair, region, registration):
+            found = refine(_gray_pane(pair, guess, registration), guess, thorough=False)
+            if _encloses(found.shape, region, registration) and (
+                outline is None or found.support + found.weakest > outline.support + outline.weakest
+            ):
+                outline = found
+    if outline is None:
+        return Rejected(Reason.NO_COLOUR_BOX, "no outline around the coloured region")
+    least = OUTLINE_CONTRAST * min(registration.scale_y, 1.0) * registration.levels.gain
+    if outline.contrast < least or outline.support < OUTLINE_SUPPORT:
         share = 100 * outline.support
         return Rejected(Reason.NO_COLOUR_BOX, f"outline seen on {share:.0f} % of the box in the lower pane")
     return outline.shape
+
+
+def _searched(pair: PanePair, region: Gray, registration: Registration) -> Iterator[Shape]:
+    """Boxes that the lines of the gray pane suggest."""
+    stretch = registration.stretch
+    red = cv2.extractChannel(pair.bottom, 2)
+    box = search_rectangle(_line_picture(pair.bottom), region, stretch)
+    if box is not None:
+        yield box
+    half = cv2.extractChannel(pair.bottom_half, 2)
+    apex = find_apex(half, registration.levels.black, stretch)
+    sector = search_sector(red, region, apex, stretch) if apex is not None else None
+    if sector is not None:
+        yield sector
+
+
+def _line_picture(part: Picture) -> Gray:
+    """A part of the gray pane in which an orange line outshines every echo."""
+    orange: Gray = cv2.addWeighted(cv2.extractChannel(part, 2), 0.5, chroma(part), 1.0, 0.0)
+    return orange
 
 
 def _encloses(shape: Shape, region: Gray, registration: Registration) -> bool:
@@ -91,8 +135,9 @@ def _gray_pane(pair: PanePair, shape: Shape, registration: Registration) -> Gray
     height, width = pair.bottom.shape[:2]
     x0, y0 = np.clip(np.floor(points.min(axis=0)).astype(int) - margin, 0, (width - 1, height - 1))
     x1, y1 = np.clip(np.ceil(points.max(axis=0)).astype(int) + margin, (x0 + 1, y0 + 1), (width, height))
-    red = cv2.extractChannel(pair.bottom[y0:y1, x0:x1], 2)
-    return GrayPane(red, int(x0), int(y0), registration.scale_y, registration.stretch)
+    part = pair.bottom[y0:y1, x0:x1]
+    value = _line_picture(part) if isinstance(shape, Rectangle) else cv2.extractChannel(part, 2)
+    return GrayPane(value, int(x0), int(y0), registration.scale_y, registration.stretch)
 
 
 def _window(polygon: Polygon, pair: PanePair) -> Rect:
@@ -113,17 +158,35 @@ def _inside(polygon: Polygon, window: Rect, margin: float) -> Gray:
 
 
 def _filled(pair: PanePair, window: Rect) -> Gray:
-    half = pair.coloured_half[window.y // 2 : (window.y + window.h + 1) // 2]
-    half = half[:, window.x // 2 : (window.x + window.w + 1) // 2]
+    """255 where the box carries colour.
+
+    Video blurs colour over the rim of a hole. A pixel counts from `HALF_FILLED` of the colours' usual chroma
+    on, which at any opacity lies below the palest colour of the map.
+    """
+    rows = slice(window.y // 2, (window.y + window.h + 1) // 2)
+    columns = slice(window.x // 2, (window.x + window.w + 1) // 2)
+    coloured, strength = pair.coloured_half[rows, columns], chroma(pair.top_half[rows, columns])
+    usual = strength[::2, ::2][coloured[::2, ::2] > 0]
+    least = HALF_FILLED * float(np.median(usual)) if usual.size else 0.0
+    half = cv2.bitwise_and(cv2.threshold(strength, least, 255, cv2.THRESH_BINARY)[1], coloured)
     filled: Gray = cv2.resize(half, (window.w, window.h), interpolation=cv2.INTER_NEAREST)
     return filled
 
 
 def disc(window: Rect, circle: Circle, change: float) -> npt.NDArray[np.bool_]:
     """Pixels of a window whose distance from the Q-box's centre is at most its radius plus `change`."""
-    x = (np.arange(window.w) + window.x - circle.x)[None, :] / circle.stretch
-    y = (np.arange(window.h) + window.y - circle.y)[:, None]
+    x = ((np.arange(window.w) + window.x - circle.x)[None, :] / circle.stretch).astype(np.float32)
+    y = (np.arange(window.h) + window.y - circle.y)[:, None].astype(np.float32)
     return np.asarray(x * x + y * y <= max(circle.r + change, 0.0) ** 2)
+
+
+def _wipe_ring(mask: Gray, window: Rect, circle: Circle, width: float) -> None:
+    """Clear a mask of the window within `width` pixels of the ring, in place."""
+    wide, high = (circle.r + width) * circle.stretch, circle.r + width
+    x0, y0 = max(int(circle.x - wide) - window.x, 0), max(int(circle.y - high) - window.y, 0)
+    part = mask[y0 : int(circle.y + high) - window.y + 2, x0 : int(circle.x + wide) - window.x + 2]
+    around = Rect(window.x + x0, window.y + y0, part.shape[1], part.shape[0])
+    part[disc(around, circle, width) & ~disc(around, circle, -width)] = 0
 
 
 def _roi(polygon: Polygon, q_box: Circle | None, stretch: float, pair: PanePair) -> Roi | None:
@@ -133,6 +196,16 @@ def _roi(polygon: Polygon, q_box: Circle | None, stretch: float, pair: PanePair)
     dx = pair.panes.gray.x - pair.panes.elastogram.x
     dy = pair.panes.gray.y - pair.panes.elastogram.y
     return Roi(square, Square(square.x + dx, square.y + dy, square.side, stretch))
+
+
+def _q_boxes(
+    part: Picture, window: Rect, inside: Gray, screen: RingScreen, last: tuple[Circle, ...]
+) -> tuple[Circle, ...]:
+    """The Q-boxes in the picture's pixels; `part` are the pixels of the window, `last` where they stood."""
+    x, y, stretch = window.x, window.y, screen.stretch
+    near = tuple(Ring((circle.x - x) / stretch, circle.y - y, circle.r, 0.0) for circle in last)
+    rings = find_rings(part, inside, screen, near)
+    return tuple(Circle(ring.x * stretch + x, ring.y + y, ring.r, stretch) for ring in rings)
 
 
 def read_elastogram(
@@ -156,22 +229,16 @@ def read_elastogram(
     window = _window(polygon, pair)
     inside = _inside(polygon, window, 3.0 * scale + 1.0)
     filled = _filled(pair, window)
-    part = pair.top[window.y : window.y + window.h, window.x : window.x + window.w]
     pane = pair.panes.elastogram
-    near = None
-    if last is not None and last.q_box is not None:
-        x, y = last.q_box.x - pane.x - window.x, last.q_box.y - pane.y - window.y
-        near = Ring(x / stretch, y, last.q_box.r, 0.0)
-    ring = find_ring(part, inside, registration, profile.q_box.radius, near)
-    circle = None
-    if ring is not None:
-        circle = Circle(ring.x * stretch + window.x, ring.y + window.y, ring.r, float(stretch))
+    part = pair.top[window.y : window.y + window.h, window.x : window.x + window.w]
+    in_pane = Rect(window.x + pane.x, window.y + pane.y, window.w, window.h)
+    low, high = profile.q_box.radius
+    screen = RingScreen(scale, float(stretch), registration.levels, (low * scale, high * scale))
+    circles = _q_boxes(part, in_pane, inside, screen, last.q_boxes if last else ())
+    for circle in circles:
         width = RING_WIDTH * scale + 1.0
-        inside[disc(window, circle, width) & ~disc(window, circle, -width)] = 0
+        _wipe_ring(inside, in_pane, circle, width)
     fraction = cv2.countNonZero(cv2.bitwise_and(inside, filled)) / max(cv2.countNonZero(inside), 1)
-    if circle is not None:
-        circle = Circle(circle.x + pane.x, circle.y + pane.y, circle.r, stretch)
     polygon += np.array([pane.x, pane.y])
-    window = Rect(window.x + pane.x, window.y + pane.y, window.w, window.h)
-    roi = _roi(polygon, circle, stretch, pair)
-    return Elastogram(shape, polygon, window, inside, filled, fraction, circle, roi)
+    roi = _roi(polygon, circles[0] if circles else None, stretch, pair)
+    return Elastogram(shape, polygon, in_pane, inside, filled, fraction, circles, roi)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from firmware_app.screen.agreement import Gray
 from firmware_app.screen.colour_box import Rectangle, Sector, Shape
-from firmware_app.screen.panes import Gray
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -21,7 +21,7 @@ NEAR, WIDE = 6.0, 24.0
 """Reference pixels to either side of an edge in which the line is looked for; wide after a poor first fit."""
 STEP, COARSE_STEP = 0.5, 1.0
 """Spacing of the places across an edge, in picture pixels, near and wide."""
-CLEAR_CONTRAST, CLEAR_SUPPORT = 8.0, 0.75
+CLEAR_CONTRAST, CLEAR_SUPPORT, CLEAR_WEAKEST = 8.0, 0.75, 0.5
 """An outline at least as clear as this needs no second look."""
 FLANK = 3.0
 """Distance in picture pixels of the places that a line must outshine."""
@@ -51,17 +51,23 @@ class GrayPane:
 class Outline:
     """The shape on its outline, over all four edges.
 
-    `contrast` is how far the line outshines its flanks in gray levels, `support` the fraction that shows it.
+    `contrast` is how far the line outshines its flanks in gray levels, `support` the fraction that shows it,
+    `weakest` the same of the edge that shows it least.
     """
 
     shape: Shape
     contrast: float
     support: float
+    weakest: float
 
     @property
     def clear(self) -> bool:
         """Whether the line is so clear that no second look is needed."""
-        return self.contrast >= CLEAR_CONTRAST and self.support >= CLEAR_SUPPORT
+        return (
+            self.contrast >= CLEAR_CONTRAST
+            and self.support >= CLEAR_SUPPORT
+            and self.weakest >= CLEAR_WEAKEST
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,7 @@ def _refine_sector(pane: GrayPane, shape: Sector, offsets: FloatArray) -> Outlin
     x2, y2, angle_right = _turned(shape, shape.angle_right, right, 1)
     slope_left, slope_right = math.tan(angle_left), math.tan(angle_right)
     if slope_right - slope_left < 0.02:
-        return Outline(shape, 0.0, 0.0)
+        return Outline(shape, 0.0, 0.0, 0.0)
     apex_y = (x2 - slope_right * y2 - x1 + slope_left * y1) / (slope_left - slope_right)
     apex_x = x1 + slope_left * (apex_y - y1)
     rise = shape.apex_y - apex_y
@@ -196,6 +202,7 @@ def _outline(shape: Shape, edges: tuple[_Edge, ...]) -> Outline:
         shape,
         float(np.mean([edge.contrast for edge in edges])),
         float(np.mean([edge.support for edge in edges])),
+        min(edge.support for edge in edges),
     )
 
 

@@ -1,9 +1,9 @@
-"""The Q-box: the thin ring in the elastogram that marks where the scanner measures.
+"""The Q-boxes: the thin rings in the elastogram that mark where the scanner measures.
 
-A ring drawn over the map has no colour of its own, and the B-mode under the map adds none, so the ring is a
-thin valley of the map's chroma whatever the tissue, and a thin bright line. Each pixel of such a line votes
-for the centres that lie on its normal. The winner is measured along spokes to a fraction of a pixel and must
-show on most of them.
+A ring drawn over the map is white: a thin line in the least of the three colours, and a thin valley of the
+map's chroma, which the B-mode under the map does not change. Each pixel of such a line votes for the centres
+that lie on its normal. The winner is measured along spokes to a fraction of a pixel, must show on most of
+them, and must be white: a round hot spot of the map has rims of other colours.
 """
 
 from __future__ import annotations
@@ -15,18 +15,35 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_app.journey import Picture
-from firmware_app.screen.bar import chroma, every_nth
-from firmware_app.screen.panes import Gray
-from firmware_app.screen.registration import Registration
+from firmware_app.pixels import Levels
+from firmware_app.screen.agreement import Gray
 
 FloatArray = npt.NDArray[np.float64]
 
-VOTERS = 400
+VOTERS = 600
+FAINT = 14
+"""Line strength up to which a pixel is no voter; a ring has 23 or more through half size and JPEG."""
+VOTER = 80.0
+"""Least level of B, G and R of a voter; on nearly all of a ring 120 or more through half size and JPEG."""
+AGREEING = 0.2
+"""Share of a circle's pixels that must have voted for it."""
 SPOKES = 72
 SUPPORT = 0.7
 """Fraction of the spokes on which a ring must show."""
 CONTRAST = 5.0
 """Levels by which a ring must stand out on a spoke."""
+WHITE = 142.0
+"""Least level of B, G and R on a ring: 168 or more through half size and JPEG; the palest green has 138."""
+WHITER = 36.0
+"""Levels by which it exceeds that beside the ring: 46 or more through half size and JPEG."""
+BESIDE = (-4.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 4.0)
+"""Distances from a ring's line at which it is looked at, reference pixels; the outer two are beside it."""
+LINE = 2.5
+"""Half width of a ring's line with its blur, picture pixels."""
+MOST = 4
+"""Rings that are looked for: with more than one the reading is refused anyway."""
+TRIES, MORE_TRIES = 10, 2
+"""Guesses that are tried for the first ring, and for more once one is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +56,67 @@ class Ring:
     support: float
 
 
-def line_strength(window: Picture, inside: Gray, thickness: int) -> Gray:
-    """How much each pixel looks like part of a thin, colourless, bright line.
+@dataclass(frozen=True, slots=True)
+class RingScreen:
+    """The screen that rings are looked for on.
+
+    Attributes:
+        scale: vertical picture pixels per reference pixel.
+        stretch: horizontal over vertical scale.
+        levels: black and white in this picture.
+        radii: smallest and largest radius, picture pixels.
+    """
+
+    scale: float
+    stretch: float
+    levels: Levels
+    radii: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What a ring is measured on: how much each pixel looks like its line, and how white it is."""
+
+    strength: npt.NDArray[np.float32]
+    white: Gray
+    screen: RingScreen
+
+
+def pale_and_white(picture: Picture) -> tuple[Gray, Gray]:
+    """The chroma, which is low on pale colours, and the least of B, G and R, which is high on white alone."""
+    blue, green, red = cv2.split(picture)
+    white = cv2.min(cv2.min(blue, green), red)
+    return cv2.subtract(cv2.max(cv2.max(blue, green), red), white), white
+
+
+def line_strength(chroma: Gray, white: Gray, inside: Gray, thickness: int) -> Gray:
+    """How much each pixel looks like part of a thin white line.
 
     Args:
-        window: BGR part of the elastogram's pane.
+        chroma: largest minus least of B, G and R.
+        white: least of B, G and R.
         inside: 255 inside the colour box, away from its outline.
         thickness: width in pixels that a line stays below.
     """
     kernel = np.ones((thickness, thickness), np.uint8)
-    pale = cv2.morphologyEx(chroma(window), cv2.MORPH_BLACKHAT, kernel)
-    bright = cv2.morphologyEx(cv2.cvtColor(window, cv2.COLOR_BGR2GRAY), cv2.MORPH_TOPHAT, kernel)
-    # Echoes are bright but not pale; seams of the map are pale but not bright.
-    both = cv2.addWeighted(cv2.min(pale, cv2.add(bright, bright)), 1.0, cv2.min(pale, bright), 1.0, 0.0)
+    pale = cv2.morphologyEx(chroma, cv2.MORPH_BLACKHAT, kernel)
+    line = cv2.morphologyEx(white, cv2.MORPH_TOPHAT, kernel)
+    # Echoes that shine through are white but not pale; coarse video, though, hardly shows a line's paleness.
+    both = cv2.addWeighted(line, 0.5, cv2.min(pale, line), 1.0, 0.0)
     strength: Gray = cv2.bitwise_and(both, inside)
     return strength
 
 
 def _vote(strength: Gray, stretch: float, radii: tuple[float, float]) -> tuple[float, float, float] | None:
-    """Centre and radius with the most votes, in pixels of `strength`, x divided by the stretch."""
-    smooth = cv2.GaussianBlur(strength, (5, 5), 0).astype(np.float32)
-    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    y, x = np.nonzero(strength > 10)
+    """Centre and radius with the most votes, in pixels of `strength`, x divided by the stretch.
+
+    None where too few voters agree on a radius to make a ring.
+    """
+    y, x = np.nonzero(strength > FAINT)
     if y.size < 24:
         return None
+    smooth = cv2.GaussianBlur(strength, (5, 5), 0).astype(np.float32)
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     if y.size > VOTERS:
         strongest = np.argpartition(strength[y, x], -VOTERS)[-VOTERS:]
         y, x = y[strongest], x[strongest]
@@ -87,7 +141,10 @@ def _vote(strength: Gray, stretch: float, radii: tuple[float, float]) -> tuple[f
     histogram = np.convolve(histogram, [1.0, 1.0, 1.0], mode="same")
     histogram[: int(radii[0])] = 0
     histogram[int(radii[1]) + 2 :] = 0
-    return float(best_x), float(best_y), float(np.argmax(histogram))
+    radius = int(np.argmax(histogram))
+    if histogram[radius] < AGREEING * 2 * np.pi * radius:
+        return None
+    return float(best_x), float(best_y), float(radius)
 
 
 def _measure(
@@ -124,42 +181,100 @@ def _measure(
     return Ring(float(x + fit_x), float(y + fit_y), fit_r, float(clear.mean()))
 
 
-def find_ring(
-    window: Picture,
-    inside: Gray,
-    registration: Registration,
-    radii: tuple[float, float],
-    near: Ring | None,
-) -> Ring | None:
-    """Find the Q-box in a window of the elastogram's pane.
+def _is_white(sight: _Sight, ring: Ring) -> bool:
+    """Whether the least of B, G and R is high on the ring, and higher than beside it: medians over spokes."""
+    angles = np.arange(SPOKES)[:, None] * (2 * np.pi / SPOKES)
+    radii = ring.r + np.array(BESIDE)[None, :] * max(sight.screen.scale, 0.6)
+    sampled = cv2.remap(
+        sight.white,
+        ((ring.x + radii * np.cos(angles)) * sight.screen.stretch).astype(np.float32),
+        (ring.y + radii * np.sin(angles)).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    ).astype(np.float32)
+    beside = np.maximum(sampled[:, :2].mean(axis=1), sampled[:, -2:].mean(axis=1))
+    line, levels = sampled[:, 2:-2].max(axis=1), sight.screen.levels
+    return bool(
+        np.median(line) >= levels.black + WHITE * levels.gain
+        and np.median(line - beside) >= WHITER * levels.gain
+    )
+
+
+def _clear(sight: _Sight, guess: tuple[float, float, float], found: list[Ring]) -> Ring | None:
+    """The ring at a guess (x, y, r), if there is one and it is none of those found."""
+    ring = _measure(sight.strength, sight.screen.stretch, guess, 4.0)
+    low, high = sight.screen.radii
+    if ring is None or ring.support < SUPPORT or not low <= ring.r <= high:
+        return None
+    if not _is_white(sight, ring):
+        return None
+    near = (np.hypot(ring.x - other.x, ring.y - other.y) <= 0.5 * min(ring.r, other.r) for other in found)
+    return None if any(near) else ring
+
+
+def _reduced(part: Gray, step: int) -> Gray:
+    """Every pixel the mean of `step` by `step`."""
+    if step == 1:
+        return part
+    height, width = part.shape[0] // step * step, part.shape[1] // step * step
+    size = (max(width // step, 1), max(height // step, 1))
+    result: Gray = cv2.resize(part[: max(height, 1), : max(width, 1)], size, interpolation=cv2.INTER_AREA)
+    return result
+
+
+def _without(strength: Gray, ring: tuple[float, float, float], stretch: float, width: float) -> Gray:
+    """The strength with a ring (x, y, r) and `width` pixels to either side of its line wiped out."""
+    x, y, r = ring
+    across = (np.arange(strength.shape[1], dtype=np.float32) / stretch - x)[None, :]
+    down = (np.arange(strength.shape[0], dtype=np.float32) - y)[:, None]
+    square = across * across + down * down
+    rest: Gray = np.where((square > max(r - width, 0.0) ** 2) & (square < (r + width) ** 2), 0, strength)
+    return rest
+
+
+def find_rings(window: Picture, inside: Gray, screen: RingScreen, near: tuple[Ring, ...]) -> tuple[Ring, ...]:
+    """Find every Q-box in a window of the elastogram's pane.
+
+    Rings that are found, and guesses that prove none, are wiped out before the next vote.
 
     Args:
         window: BGR part of the pane that holds the colour box.
         inside: 255 inside the colour box, away from its outline; same size as the window.
-        registration: scale and stretch of the picture.
-        radii: smallest and largest radius in reference pixels.
-        near: where an earlier frame showed it: looked at first, believed only if it shows now.
+        screen: scale and limits.
+        near: where an earlier frame showed them: looked at first, believed only if they show now.
 
     Returns:
-        The ring in the window's coordinates, x divided by the stretch; None where no ring is clear.
+        The rings in the window's coordinates, x divided by the stretch, in reading order; empty where none is
+        clear.
     """
-    scale, stretch = registration.scale_y, registration.stretch
-    thickness = 2 * round(2.5 * scale) + 3
-    strength = cv2.GaussianBlur(line_strength(window, inside, thickness), (3, 3), 0).astype(np.float32)
-    low, high = radii[0] * scale, radii[1] * scale
-    if near is not None:
-        ring = _measure(strength, stretch, (near.x, near.y, near.r), 4.0)
-        if ring is not None and ring.support >= SUPPORT and low <= ring.r <= high:
-            return ring
+    scale, stretch = screen.scale, screen.stretch
+    chroma, white = pale_and_white(window)
+    sharp = line_strength(chroma, white, inside, 2 * round(2.5 * scale) + 3)
+    sight = _Sight(cv2.GaussianBlur(sharp, (3, 3), 0).astype(np.float32), white, screen)
+    found: list[Ring] = []
+    for earlier in near:
+        ring = _clear(sight, (earlier.x, earlier.y, earlier.r), found)
+        if ring is not None:
+            found.append(ring)
     step = max(1, round(2 * scale))
-    small = every_nth(cv2.blur(window, (step, step)), step) if step > 1 else window
-    guess = _vote(line_strength(small, every_nth(inside, step), 5), stretch, (low / step, high / step))
-    if guess is None or guess[2] < low / step:
-        return None
-    ring = _measure(strength, stretch, (guess[0] * step, guess[1] * step, guess[2] * step), 3.0 * step)
-    if ring is None:
-        return None
-    finer = _measure(strength, stretch, (ring.x, ring.y, ring.r), 4.0)
-    if finer is None or finer.support < SUPPORT or not low <= finer.r <= high:
-        return None
-    return finer
+    small = _reduced(white, step)
+    bright = cv2.threshold(small, screen.levels.black + VOTER * screen.levels.gain, 255, cv2.THRESH_BINARY)[1]
+    lines = line_strength(_reduced(chroma, step), small, cv2.bitwise_and(_reduced(inside, step), bright), 5)
+    for ring in found:
+        lines = _without(lines, (ring.x / step, ring.y / step, ring.r / step), stretch, LINE / step + 1.5)
+    radii = screen.radii[0] / step, screen.radii[1] / step
+    tries = 0
+    while tries < (MORE_TRIES if found else TRIES) and len(found) < MOST:
+        tries += 1
+        guess = _vote(lines, stretch, radii)
+        if guess is None:
+            break
+        x, y, r = guess[0] * step, guess[1] * step, guess[2] * step
+        first = _measure(sight.strength, stretch, (x, y, r), 2.0 * step + 3.0)
+        ring = _clear(sight, (first.x, first.y, first.r), found) if first is not None else None
+        if ring is not None:
+            found.append(ring)
+            tries = 0
+            guess = ring.x / step, ring.y / step, ring.r / step
+        lines = _without(lines, guess, stretch, LINE / step + 1.5)
+    return tuple(sorted(found, key=lambda ring: (round(ring.y / (0.5 * ring.r)), ring.x)))

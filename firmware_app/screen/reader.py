@@ -22,27 +22,54 @@ from firmware_app.journey import (
     Stiffness,
     View,
 )
-from firmware_app.screen.banner import banner_digest
-from firmware_app.screen.elastogram import Earlier, Elastogram, disc, read_elastogram
+from firmware_app.screen.banner import banner_digest, steady_place
+from firmware_app.screen.elastogram import Earlier, Elastogram, read_elastogram
 from firmware_app.screen.freeze import has_snowflake
+from firmware_app.screen.layout import LayoutWatch, fit_of, watch_layout
+from firmware_app.screen.measure import Meter, believed_opacity, estimate_opacity, measure
 from firmware_app.screen.other import classify, unreadable
-from firmware_app.screen.panes import cut_panes, locate_panes
+from firmware_app.screen.panes import SAME_PLANE, cut_panes
 from firmware_app.screen.printed import Printed, read_printed, still_printed
 from firmware_app.screen.refusal import refusal
-from firmware_app.screen.registration import Registration, holds, register
+from firmware_app.screen.registration import Registration, Unplaced
 from firmware_app.screen.text import recogniser
-from firmware_app.stiffness import ColourScale, colour_scale, decode, in_kpa, statistics
+from firmware_app.screen.tracking import Anchor, doubted, follow
+from firmware_app.screen.view import box_refused, panes_refused
+from firmware_app.stiffness import ColourScale, colour_scale
+from firmware_app.wording import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class _Track:
-    """What is kept from frame to frame: where screen, box and Q-box stood, and what was last printed."""
+    """What is kept from frame to frame.
 
-    registration: Registration
-    panes: Panes
+    Attributes:
+        anchor: where the screen stands.
+        scale: its bar, inverted.
+        printed: what was last printed, `opacity` as estimated with it.
+        last: where box and Q-box stood.
+    """
+
+    anchor: Anchor
     scale: ColourScale
     printed: Printed | None = None
+    opacity: float | None = None
     last: Earlier | None = None
+
+    @property
+    def registration(self) -> Registration:
+        """Scale, offset, stretch and levels of the screen."""
+        return self.anchor.registration
+
+    @property
+    def panes(self) -> Panes:
+        """Both panes in whole pixels."""
+        return self.anchor.panes
+
+    @property
+    def meter(self) -> Meter:
+        """What a stiffness is measured with."""
+        return Meter(self.panes, self.scale, self.registration.scale_y)
 
 
 class ScreenReader:
@@ -51,6 +78,8 @@ class ScreenReader:
     def __init__(self, profile: ScreenProfile) -> None:
         self.profile = profile
         self._track: _Track | None = None
+        self._layout = LayoutWatch()
+        self._banner_place: Registration | None = None
 
     def warm_up(self) -> None:
         """Load the recogniser of texts, so that the first freeze does not wait for it."""
@@ -63,12 +92,12 @@ class ScreenReader:
         if refused is not None:
             height, width = (*pixels.shape, 0, 0)[:2]
             return ScreenReading(width, height, View.OTHER, refused)
-        track = self._tracked(pixels)
-        if track is None:
-            return self._without_bar(pixels)
+        track = self._tracked(pixels, frame.pts_ns)
+        if not isinstance(track, _Track):
+            return self._watched(self._without_screen(pixels, track), frame.pts_ns)
         if track.printed is not None and not still_printed(track.printed, pixels):
-            self._track = track = replace(track, printed=None)
-        return self._with_bar(pixels, track, text_was_read=False)
+            self._track = track = replace(track, printed=None, opacity=None)
+        return self._watched(self._with_screen(pixels, track, text_was_read=False), frame.pts_ns)
 
     def read_text(self, frame: Frame, reading: ScreenReading) -> ScreenReading:
         """Add the bar's maximum and unit, the opacity and the Q-box's printed values (OCR).
@@ -79,41 +108,60 @@ class ScreenReader:
         """
         if reading.view is not View.SWE_DUAL:
             return reading
-        track = self._tracked(frame.pixels)
-        if track is None:
+        track = self._tracked(frame.pixels, frame.pts_ns)
+        if not isinstance(track, _Track):
             return reading
         printed = read_printed(frame.pixels, track.registration, self.profile)
         self._track = track = replace(track, printed=printed)
-        return self._with_bar(frame.pixels, track, text_was_read=True)
+        return self._with_screen(frame.pixels, track, text_was_read=True)
 
     def inspect(self, frame: Frame) -> ScreenReading:
         """Everything that is seen in one frame, text included."""
         return self.read_text(frame, self.read(frame))
 
-    def _tracked(self, pixels: Picture) -> _Track | None:
-        """The track if it still holds, else a new one; the old one is kept where no bar stands."""
-        if self._track is not None and holds(self._track.registration, pixels):
-            return self._track
-        registration = register(pixels, self.profile)
-        if registration is None:
-            return None
-        panes = locate_panes(pixels, registration, self.profile)
-        self._track = _Track(registration, panes, colour_scale(registration.ramp))
+    def _tracked(self, pixels: Picture, now_ns: int) -> _Track | Unplaced | None:
+        """The track of this frame, also kept; where no screen stands, the last one is kept all the same."""
+        last = self._track
+        anchor = follow(last.anchor if last else None, pixels, now_ns, self.profile)
+        if not isinstance(anchor, Anchor):
+            return anchor
+        if last is None or anchor.registration.ramp is not last.registration.ramp:
+            bar = anchor.registration.bar
+            self._track = _Track(anchor, colour_scale(anchor.registration.ramp, bar.bottom - bar.top))
+        elif anchor is not last.anchor:
+            self._track = replace(last, anchor=anchor)
         return self._track
 
-    def _without_bar(self, pixels: Picture) -> ScreenReading:
+    def _watched(self, reading: ScreenReading, now_ns: int) -> ScreenReading:
+        """The reading with the alarm, if the layout has contradicted the profile for too long."""
+        self._layout = watch_layout(self._layout, now_ns, fit_of(reading))
+        if not self._layout.drifted:
+            return reading
+        placed = replace(reading.registration, drifted=True) if reading.registration else None
+        rejected = reading.rejected
+        if rejected is not None and rejected.reason is Reason.OTHER_LAYOUT:
+            rejected = Rejected(Reason.LAYOUT_DRIFT, rejected.detail)
+        return replace(reading, registration=placed, rejected=rejected)
+
+    def _without_screen(self, pixels: Picture, unplaced: Unplaced | None) -> ScreenReading:
         height, width = pixels.shape[:2]
+        if unplaced is not None:
+            bar = f"the stiffness bar stands at x {unplaced.bar.left:.0f}, y {unplaced.bar.top:.0f}"
+            return ScreenReading(width, height, View.OTHER, Rejected(Reason.OTHER_LAYOUT, bar))
         view, refused = classify(pixels)
-        last = self._track.registration if self._track is not None else None
+        place = self._banner_place
         banner = None
-        if last is not None and (last.width, last.height) == (width, height) and view is View.B_MODE:
-            banner = banner_digest(pixels, last, self.profile)
+        if place is not None and (place.width, place.height) == (width, height) and view is View.B_MODE:
+            banner = banner_digest(pixels, place, self.profile)
         return ScreenReading(width, height, view, refused, banner=banner)
 
-    def _with_bar(self, pixels: Picture, track: _Track, *, text_was_read: bool) -> ScreenReading:
+    def _with_screen(self, pixels: Picture, track: _Track, *, text_was_read: bool) -> ScreenReading:
         registration, profile = track.registration, self.profile
-        pair = cut_panes(pixels, track.panes)
+        pair = cut_panes(pixels, track.panes, registration.levels, registration.scale_y)
+        if pair.correlation < SAME_PLANE and track.anchor.exact:
+            self._track = track = replace(track, anchor=doubted(track.anchor))
         printed = track.printed
+        self._banner_place = steady_place(self._banner_place, registration)
         reading = ScreenReading(
             registration.width,
             registration.height,
@@ -124,27 +172,46 @@ class ScreenReader:
                 printed.maximum if printed else None,
                 printed.unit if printed else None,
             ),
-            banner=banner_digest(pixels, registration, profile),
+            banner=banner_digest(pixels, self._banner_place, profile),
+            registration=registration.published(),
         )
+        refused = panes_refused(pair, registration.levels, track.anchor.elsewhere)
+        if refused is not None:
+            return replace(reading, rejected=refused)
         seen = read_elastogram(pair, registration, profile, track.last)
-        if isinstance(seen, Rejected):
-            return replace(reading, rejected=seen)
+        refused = (
+            seen
+            if isinstance(seen, Rejected)
+            else box_refused(pixels, track.panes, seen, registration.levels, registration.scale_y)
+        )
+        if isinstance(seen, Rejected) or refused is not None:
+            return replace(reading, rejected=refused)
+        if text_was_read:
+            track = replace(track, opacity=estimate_opacity(pixels, seen, track.meter))
         # A ring that a frame does not show may be under the cursor: its place stays the first guess.
-        q_box = seen.q_box or (track.last.q_box if track.last else None)
-        self._track = replace(track, last=Earlier(seen.shape, q_box))
+        q_boxes = seen.q_boxes or (track.last.q_boxes if track.last else ())
+        self._track = replace(track, last=Earlier(seen.shape, q_boxes))
         area = registration.rect(profile.freeze.snowflake_area)
         complete = replace(
             reading,
             view=View.SWE_DUAL,
             colour_box=seen.polygon,
             q_box=seen.q_box,
+            q_boxes=seen.q_boxes,
             roi=seen.roi,
             stiffness=_stiffness(pixels, seen, track, profile.blend.opacity),
             readout=printed.readout if printed else None,
             opacity=printed.opacity if printed else None,
+            opacity_estimated=track.opacity,
             frozen=has_snowflake(pixels, area, track.panes, registration.scale_y),
         )
-        refused = refusal(complete, seen.filled_fraction, profile, text_was_read=text_was_read)
+        refused = refusal(
+            complete,
+            seen.filled_fraction,
+            profile,
+            text_was_read=text_was_read,
+            readout_shown=printed is not None and printed.readout_shown,
+        )
         return replace(complete, rejected=refused)
 
 
@@ -155,24 +222,9 @@ def _bar_rect(registration: Registration) -> Rect:
 
 
 def _stiffness(pixels: Picture, seen: Elastogram, track: _Track, usual_opacity: float) -> Stiffness | None:
-    """Statistics in the Q-box, or without one in the region of interest; None while the range is unknown."""
+    """Statistics of the stiffness; None while the range is unknown."""
     printed = track.printed
-    if printed is None or printed.maximum is None or printed.unit is None or seen.roi is None:
+    if printed is None or printed.maximum is None or printed.unit is None:
         return None
-    window, panes = seen.window, track.panes
-    if seen.q_box is not None:
-        region, chosen = "q_box", disc(window, seen.q_box, 0.0) & (seen.inside > 0)
-    else:
-        region, chosen = "roi", np.zeros(seen.inside.shape, bool)
-        square = seen.roi.elastogram
-        x, y = square.x - window.x, square.y - window.y
-        chosen[y : y + square.side, x : x + square.width] = True
-        chosen &= seen.inside > 0
-    with_colour = chosen & (seen.filled > 0)
-    x, y = window.x + panes.gray.x - panes.elastogram.x, window.y + panes.gray.y - panes.elastogram.y
-    top = pixels[window.y : window.y + window.h, window.x : window.x + window.w][with_colour]
-    gray = pixels[y : y + window.h, x : x + window.w][with_colour]
-    share = decode(top, gray, track.scale, printed.opacity or usual_opacity)
-    field = in_kpa(share, printed.maximum, printed.unit)
-    unfilled = int(chosen.sum()) - len(top)
-    return statistics(field, region, unfilled, seen.filled_fraction)
+    opacity = believed_opacity(printed.opacity, track.opacity, usual_opacity)
+    return measure(pixels, seen, track.meter, (printed.maximum, printed.unit), opacity)

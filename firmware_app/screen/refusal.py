@@ -10,12 +10,18 @@ LEAST_FILLED = 0.95
 """Fraction of the colour box; an unfilled box is no measurement (2D-SWE rules of the liver)."""
 NEAR_ZERO_KPA = 0.2
 """A minimum at or below marks unfilled pixels in the Q-box."""
+LEAST_STABLE = 90.0
+"""Stability index, percent, where one is printed (2D-SWE rules of the liver)."""
 AGREEMENT_KPA = 1.0
 AGREEMENT_SHARE = 0.10
 """Printed and decoded mean agree within the larger of `AGREEMENT_KPA` and this share of the printed one."""
 
 
 def _q_box(reading: ScreenReading) -> Rejected | None:
+    printed = 0 if reading.readout is None else reading.readout.blocks
+    several = max(len(reading.q_boxes), printed)
+    if several > 1:
+        return Rejected(Reason.SEVERAL_Q_BOXES, f"{several} Q-boxes")
     if reading.q_box is None:
         return Rejected(Reason.NO_Q_BOX, "no ring in the colour box")
     if reading.roi is None:
@@ -35,8 +41,17 @@ def _minimum(stiffness: Stiffness | None) -> Rejected | None:
     return Rejected(Reason.MINIMUM_NEAR_ZERO, f"minimum {stiffness.min_kpa:.1f} kPa")
 
 
-def _printed(readout: ReadOut | None) -> Rejected | None:
-    return None if readout else Rejected(Reason.READOUT_UNREADABLE, "no printed mean with its unit")
+def _printed(readout: ReadOut | None, *, required: bool) -> Rejected | None:
+    if readout is not None or not required:
+        return None
+    return Rejected(Reason.READOUT_UNREADABLE, "no printed mean with its unit")
+
+
+def _stability(readout: ReadOut | None) -> Rejected | None:
+    index = None if readout is None else readout.stability_index
+    if index is None or index >= LEAST_STABLE:
+        return None
+    return Rejected(Reason.UNSTABLE, f"stability index {index:.0f} %")
 
 
 def _bar(bar: ColourBar | None, profile: ScreenProfile, *, text_was_read: bool) -> Rejected | None:
@@ -64,7 +79,12 @@ def _agreement(stiffness: Stiffness | None, readout: ReadOut | None) -> Rejected
 
 
 def refusal(
-    reading: ScreenReading, filled_fraction: float, profile: ScreenProfile, *, text_was_read: bool
+    reading: ScreenReading,
+    filled_fraction: float,
+    profile: ScreenProfile,
+    *,
+    text_was_read: bool,
+    readout_shown: bool = True,
 ) -> Rejected | None:
     """The first reason against an acquisition that one frame of an SWE view shows.
 
@@ -73,13 +93,16 @@ def refusal(
         filled_fraction: of the colour box.
         profile: which ranges are allowed.
         text_was_read: whether a missing text counts.
+        readout_shown: whether values are printed, readable or not; a profile may do without those not shown.
     """
+    required = readout_shown or profile.readout.require_readout
     checks = (
         _q_box(reading),
         _bar(reading.colour_bar, profile, text_was_read=text_was_read),
         _filling(filled_fraction),
         _minimum(reading.stiffness),
         _agreement(reading.stiffness, reading.readout),
-        _printed(reading.readout) if text_was_read else None,
+        _stability(reading.readout),
+        _printed(reading.readout, required=required) if text_was_read else None,
     )
     return next((check for check in checks if check is not None), None)

@@ -1,23 +1,30 @@
-"""Registration: the scale, offset and stretch that lay the profile's reference screen over the picture.
+"""Registration: the scale, offset, stretch and levels that lay the profile's reference screen over a picture.
 
-The colour bar gives the vertical scale and both offsets; of the stretches that a capture chain can add, the
-one that fits the bar's width and the picture's margins is taken. `holds` verifies it on later frames with a
+The colour bar with the scanner's map gives the levels and a first placement; the distance of the two panes,
+once they are seen to show one plane, makes it exact (`placement`). `holds` verifies it on later frames with a
 handful of pixels.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from calibration.profile import Area, ScreenProfile
-from firmware_app.journey import Picture, Rect
-from firmware_app.screen.bar import BarEdges, Ramp, find_bars, is_stiffness_map, sample_ramp
+from firmware_app.journey import Picture, Rect, ScreenPlacement
+from firmware_app.pixels import UNTOUCHED, Levels
+from firmware_app.screen.bar import BarEdges, Ramp, find_bars, map_levels, sample_ramp
+from firmware_app.screen.placement import Landmarks, Placement, place
 
 PROBES = 12
 """Places along the bar that are looked at to see whether a registration still holds."""
+CHANGED = 50
+"""Levels by which a probe differs once something else stands there; compression stays below."""
+CURSOR = 2
+"""Probes that a cursor may cover."""
+EDGE_CHROMA = 24
+"""Levels by which colour falls across an edge of the bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,8 @@ class Registration:
     Attributes:
         width, height: of the picture that was registered.
         bar: the bar's measured edges; `ramp` its colours.
-        residual: largest distance in pixels between the bar as measured and as the registration predicts it.
+        residual: largest distance in pixels between a landmark as measured and as predicted.
+        levels: what the capture chain made of the scanner's black and white.
     """
 
     width: int
@@ -39,6 +47,7 @@ class Registration:
     bar: BarEdges
     ramp: Ramp
     residual: float
+    levels: Levels = UNTOUCHED
 
     @property
     def stretch(self) -> float:
@@ -54,57 +63,64 @@ class Registration:
         y1 = min(max(round(self.offset_y + (y + h) * self.scale_y), y0 + 1), self.height)
         return Rect(x0, y0, x1 - x0, y1 - y0)
 
-
-def _place(edges: BarEdges, width: int, height: int, profile: ScreenProfile) -> tuple[float, ...] | None:
-    """Scales and offsets from the bar's edges; None if the screen would not fit the picture."""
-    x, y, w, h = profile.colour_bar.rect
-    reference_width, reference_height = profile.reference_size
-    scale_y = (edges.bottom - edges.top) / h
-    offset_y = edges.top - y * scale_y
-    exact = height / reference_height
-    if abs(edges.top - y * exact) < 1 and abs(edges.bottom - (y + h) * exact) < 1:
-        scale_y, offset_y = exact, 0.0
-    centre = (edges.left + edges.right) / 2
-    best: tuple[float, float, float] | None = None
-    for stretch in profile.stretches:
-        scale_x = scale_y * stretch
-        offset_x = centre - (x + w / 2) * scale_x
-        spare = width - reference_width * scale_x
-        misfit = abs(math.log((edges.right - edges.left) / (w * scale_x)))
-        misfit += 3 * abs(offset_x - spare / 2) / width  # the screen stands in the middle of the picture
-        if abs(offset_x - spare / 2) < 1.5:
-            offset_x = spare / 2
-        if best is None or misfit < best[0]:
-            best = (misfit, scale_x, offset_x)
-    if best is None or best[0] > 0.3:
-        return None
-    tall = reference_height * scale_y
-    if offset_y < -0.05 * height or offset_y + tall > 1.05 * height or tall < 0.5 * height:
-        return None
-    return best[1], scale_y, best[2], offset_y
+    def published(self) -> ScreenPlacement:
+        """What of it is told to people and machines."""
+        return ScreenPlacement(
+            self.scale_x,
+            self.scale_y,
+            self.offset_x,
+            self.offset_y,
+            residual_px=self.residual,
+            black=self.levels.black,
+            white=self.levels.white,
+        )
 
 
-def register(pixels: Picture, profile: ScreenProfile) -> Registration | None:
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A bar with the scanner's map that stands where the profile's screen has none."""
+
+    bar: BarEdges
+
+
+def register(pixels: Picture, profile: ScreenProfile) -> Registration | Unplaced | None:
     """Find the profile's screen in a picture; None where no bar with the stiffness map stands."""
     height, width = pixels.shape[:2]
+    unplaced = None
     for edges in find_bars(pixels):
         ramp = sample_ramp(pixels, edges)
-        placed = _place(edges, width, height, profile) if is_stiffness_map(ramp) else None
-        if placed is None:
+        levels = map_levels(ramp)
+        if levels is None:
             continue
-        scale_x, scale_y, offset_x, offset_y = placed
-        _, y, _, h = profile.colour_bar.rect
-        residual = max(
-            abs(offset_y + y * scale_y - edges.top), abs(offset_y + (y + h) * scale_y - edges.bottom)
-        )
-        return Registration(
-            width, height, scale_x, scale_y, offset_x, offset_y, edges, ramp, round(residual, 2)
-        )
-    return None
+        placed = place(pixels, Landmarks(edges), profile)
+        if placed is not None:
+            first = Registration(width, height, 1.0, 1.0, 0.0, 0.0, edges, ramp, 0.0, levels)
+            return _moved(first, placed)
+        unplaced = unplaced or Unplaced(edges)
+    return unplaced
+
+
+def refined(
+    registration: Registration, pixels: Picture, apart: tuple[float, float], profile: ScreenProfile
+) -> Registration:
+    """The registration made exact by the measured distance (x, y) from the elastogram's to the gray pane."""
+    placed = place(pixels, Landmarks(registration.bar, apart[0], apart[1]), profile)
+    return _moved(registration, placed) if placed is not None else registration
+
+
+def _moved(registration: Registration, placed: Placement) -> Registration:
+    return replace(
+        registration,
+        scale_x=placed.scale_x,
+        scale_y=placed.scale_y,
+        offset_x=placed.offset_x,
+        offset_y=placed.offset_y,
+        residual=round(placed.residual, 2),
+    )
 
 
 def holds(registration: Registration, pixels: Picture) -> bool:
-    """Whether the bar still stands where it was, in its colours, with nothing coloured beyond its ends."""
+    """Whether the bar still stands where it was, in its colours, with its four edges where they were."""
     if pixels.shape[:2] != (registration.height, registration.width):
         return False
     bar = registration.bar
@@ -112,10 +128,24 @@ def holds(registration: Registration, pixels: Picture) -> bool:
     steps = len(registration.ramp)
     index = (np.arange(PROBES) * 2 + 1) * steps // (2 * PROBES)
     rows = (bar.bottom - (index + 0.5) / steps * (bar.bottom - bar.top)).astype(int)
-    now = pixels[rows, x].astype(np.float32)
-    if float(np.abs(now - registration.ramp[index]).max()) > 50:
+    other = np.abs(pixels[rows, x].astype(np.float32) - registration.ramp[index]).max(axis=1) > CHANGED
+    if int(other.sum()) > CURSOR:
         return False
-    for y in (int(bar.top) - 4, int(bar.bottom) + 4):
-        if 0 <= y < registration.height and int(pixels[y, x].max()) - int(pixels[y, x].min()) > 50:
-            return False
-    return True
+    third = (bar.bottom - bar.top) / 3
+    beside = (bar.top + third, bar.bottom - third)  # a cursor hides one of them at most
+    return (
+        _is_edge(pixels, (x, bar.top + 2), (x, bar.top - 3))
+        and _is_edge(pixels, (x, bar.bottom - 3), (x, bar.bottom + 2))
+        and any(_is_edge(pixels, (bar.left + 1, y), (bar.left - 4, y)) for y in beside)
+        and any(_is_edge(pixels, (bar.right - 2, y), (bar.right + 3, y)) for y in beside)
+    )
+
+
+def _is_edge(pixels: Picture, inside: tuple[float, float], outside: tuple[float, float]) -> bool:
+    """Whether colour ends between two places x, y; true where the outer one leaves the picture."""
+    height, width = pixels.shape[:2]
+    x, y = int(outside[0]), int(outside[1])
+    if not (0 <= x < width and 0 <= y < height):
+        return True
+    within, beyond = pixels[int(inside[1]), int(inside[0])], pixels[y, x]
+    return int(within.max()) - int(within.min()) > int(beyond.max()) - int(beyond.min()) + EDGE_CHROMA

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from firmware_app.journey import Picture, Rect
-from firmware_app.screen.panes import Gray
+from firmware_app.screen.agreement import Gray
 
 Recogniser = Callable[[Picture], str]
 """One line of text (height, width, 3) to what it says."""
@@ -25,9 +25,25 @@ BRIGHT = 70
 """Gray levels above the surround's median from which a pixel is text."""
 WORD_GAP = 90
 """Reference pixels between two words, or a label and its value, of one line."""
-MARGIN = 6
-"""Reference pixels kept around a line. With less, or a sharper enlargement, decimal points get lost."""
-MOST_LINES = 24
+TALLEST = 38
+"""Reference pixels of the tallest line."""
+JOINED = 28
+"""Reference pixels from which a line may be two that a descender joins."""
+GAP_SHARE = 0.2
+"""Share of the fullest row's ink that such a descender leaves between two lines."""
+MOST_LINES = 40
+"""An area with more is no read-out."""
+
+
+LOOKS = (4.0, 6.0, 2.5)
+"""Reference pixels kept around a line, and so the scale at which it is read.
+
+Two looks that agree are believed: what one loses (a point, a last digit), another keeps. With margins above
+6, or a cubic enlargement, more is lost.
+"""
+
+Row = tuple[Rect, ...]
+"""Words of one row from left to right, in pixels of the picture."""
 
 
 @cache
@@ -66,26 +82,60 @@ def locate_lines(gray: Gray, scale: float) -> list[Rect]:
     joined = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))
     joined = cv2.dilate(joined, np.ones((max(1, round(3 * scale)), 1), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    lines = [
-        Rect(int(x), int(y), int(w), int(h))
-        for x, y, w, h, _ in stats[1:count]
-        if 8 * scale <= h <= 38 * scale and w >= 0.8 * h
-    ]
+    found = (Rect(int(x), int(y), int(w), int(h)) for x, y, w, h, _ in stats[1:count])
+    lines = [line for rect in found if rect.w >= 0.8 * rect.h for line in _split(bright, rect, scale)]
     return sorted(lines, key=lambda line: (line.y, line.x))[:MOST_LINES]
 
 
-def read_lines(pixels: Picture, area: Rect, scale: float) -> list[str]:
-    """Read every line of text in an area of a picture."""
+def _split(bright: Gray, rect: Rect, scale: float) -> list[Rect]:
+    """One line, two that a descender joins, or none: by height."""
+    if not 8 * scale <= rect.h <= 2 * TALLEST * scale:
+        return []
+    if rect.h <= JOINED * scale:
+        return [rect]
+    ink = np.count_nonzero(bright[rect.y : rect.y + rect.h, rect.x : rect.x + rect.w], axis=1)
+    third = rect.h // 3
+    cut = third + int(np.argmin(ink[third : rect.h - third]))
+    if ink[cut] > GAP_SHARE * ink.max():
+        return [rect] if rect.h <= TALLEST * scale else []
+    return [
+        Rect(rect.x, rect.y, rect.w, cut),
+        Rect(rect.x, rect.y + cut, rect.w, rect.h - cut),
+    ]
+
+
+def locate_rows(pixels: Picture, area: Rect, scale: float) -> list[Row]:
+    """Rows of text from top to bottom: lines beside each other are one; in the picture's pixels."""
     part = pixels[area.y : area.y + area.h, area.x : area.x + area.w]
-    lines = locate_lines(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), scale)
-    return [_read_line(part, line, scale) for line in lines]
+    rows: list[list[Rect]] = []
+    for line in locate_lines(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), scale):
+        word = Rect(line.x + area.x, line.y + area.y, line.w, line.h)
+        beside = next((row for row in rows if _beside(row[0], word)), None)
+        if beside is None:
+            rows.append([word])
+        else:
+            beside.append(word)
+    return [tuple(sorted(row, key=lambda word: word.x)) for row in rows]
 
 
-def _read_line(part: Picture, line: Rect, scale: float) -> str:
-    margin = max(2, round(MARGIN * scale))
-    x0, y0 = max(0, line.x - margin), max(0, line.y - margin)
-    cut = part[y0 : line.y + line.h + margin, x0 : line.x + line.w + margin]
-    factor = LINE_HEIGHT / cut.shape[0]
-    width = max(8, round(cut.shape[1] * factor))
-    enlarged = cv2.resize(cut, (width, LINE_HEIGHT), interpolation=cv2.INTER_LINEAR)
-    return recogniser()(enlarged)
+def _beside(first: Rect, second: Rect) -> bool:
+    common = min(first.y + first.h, second.y + second.h) - max(first.y, second.y)
+    return common > 0.5 * min(first.h, second.h)
+
+
+def read_row(pixels: Picture, row: Row, scale: float, margin: float = LOOKS[0]) -> str:
+    """Read the words of a row."""
+    return " ".join(_read_word(pixels, word, scale, margin) for word in row)
+
+
+def read_lines(pixels: Picture, area: Rect, scale: float) -> list[str]:
+    """Read every row of text in an area of a picture, with one look."""
+    return [read_row(pixels, row, scale) for row in locate_rows(pixels, area, scale)]
+
+
+def _read_word(pixels: Picture, word: Rect, scale: float, margin: float) -> str:
+    kept = max(1, round(margin * scale))
+    x0, y0 = max(0, word.x - kept), max(0, word.y - kept)
+    cut = pixels[y0 : word.y + word.h + kept, x0 : word.x + word.w + kept]
+    width = max(8, round(cut.shape[1] * LINE_HEIGHT / cut.shape[0]))
+    return recogniser()(cv2.resize(cut, (width, LINE_HEIGHT), interpolation=cv2.INTER_LINEAR))

@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.phantom import FrameTruth, Viewport, draw_acquisition, draw_patient
+from calibration.phantom.capture import Chain, capture_many, capture_pictures
+from calibration.phantom.negative import Negative, draw_negative
+from calibration.phantom.scene import Scene, draw_scene, random_scene
 from calibration.profile import ScreenProfile, load_profile
 from firmware_app.journey import Frame, Picture, Polygon, View
 from firmware_app.screen import ScreenReader
@@ -68,7 +71,7 @@ def test_real_screen(real_screen: Picture, profile: ScreenProfile) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("negative_ge_logiq_power_doppler.png", {Reason.DOPPLER}),
+        ("negative_ge_logiq_power_doppler.png", {Reason.POWER_DOPPLER}),
         ("grabber_epiq7_640x480.png", {Reason.B_MODE, Reason.OTHER_SCREEN}),
         ("grabber_epiq7_1280x960_mjpg.png", {Reason.B_MODE, Reason.OTHER_SCREEN}),
         ("grabber_epiq7_1920x1080.png", {Reason.B_MODE, Reason.OTHER_SCREEN}),
@@ -263,3 +266,150 @@ def test_strided_and_gray_arrays_are_no_surprise(profile: ScreenProfile, drawn: 
     refused = ScreenReader(profile).read(gray).rejected
     assert refused is not None
     assert refused.reason is Reason.UNREADABLE_PICTURE
+
+
+SCENES = (
+    Scene(opacity=0.3, annotated=True),
+    Scene(opacity=1.0, q_boxes=3),
+    Scene(holes="large", at_edge=True),
+    Scene(probe="linear", maximum=150.0, q_boxes=0, readout=False),
+    Scene(probe="linear", opacity=0.8, at_edge=True, annotated=True),
+    Scene(unit="m/s", maximum=3.7, language="de", comma=True, frozen=False),
+    Scene(layout="mach30", language="fr", q_boxes=2),
+    Scene(layout="mach30", probe="linear", holes="corner", opacity=0.4),
+)
+"""Every property that an SWE view may have: probes, opacities, holes, edges, texts, several Q-boxes."""
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Drawn]:
+    """`SCENES`, drawn."""
+    return [draw_scene(scene, 50 + number) for number, scene in enumerate(SCENES)]
+
+
+QUICK = [chain for chain in Chain if "h264" not in chain.value or chain is Chain.LIMITED_H264]
+SLOW = [pytest.param(chain, marks=pytest.mark.slow) for chain in Chain if chain not in QUICK]
+
+
+@pytest.mark.parametrize("chain", [*QUICK, *SLOW])
+def test_every_swe_scene_is_seen_through_every_chain(chain: Chain, scenes: list[Drawn]) -> None:
+    """An SWE view is one whatever its properties and whatever the capture chain did to it."""
+    numbers = range(len(scenes))
+    pictures, _ = capture_many([s[0] for s in scenes], [s[1] for s in scenes], chain, numbers)
+    for scene, pixels in zip(SCENES, pictures, strict=True):
+        reading = ScreenReader(load_profile(scene.layout)).read(frame(pixels))
+        assert reading.view is View.SWE_DUAL, (scene, reading.rejected)
+
+
+NAMES: dict[Negative, set[Reason]] = {
+    Negative.B_MODE_SINGLE: {Reason.B_MODE},
+    Negative.B_MODE_DUAL: {Reason.B_MODE},
+    Negative.COLOUR_DOPPLER: {Reason.DOPPLER},
+    Negative.POWER_DOPPLER: {Reason.POWER_DOPPLER},
+    Negative.STRAIN: {Reason.OTHER_ELASTOGRAPHY},
+    Negative.OTHER_MAP: {
+        Reason.OTHER_ELASTOGRAPHY,
+        Reason.SCREEN_COVERED,
+        Reason.POWER_DOPPLER,
+        Reason.DOPPLER,
+        Reason.B_MODE,
+        Reason.OTHER_SCREEN,
+    },
+    Negative.AWAITING_MAP: {Reason.NO_COLOUR_BOX},
+    Negative.OTHER_PLANE: {Reason.PANES_DIFFER},
+    Negative.TOP_PANE_ALONE: {Reason.PANES_DIFFER},
+    Negative.COVERED: {Reason.SCREEN_COVERED, Reason.PANES_DIFFER, Reason.OTHER_ELASTOGRAPHY},
+    Negative.REPORT: {Reason.OTHER_SCREEN},
+    Negative.MENU: {Reason.OTHER_SCREEN},
+    Negative.DESKTOP: {Reason.OTHER_SCREEN},
+    Negative.OTHER_SCANNER: {
+        Reason.OTHER_SCREEN,
+        Reason.B_MODE,
+        Reason.OTHER_ELASTOGRAPHY,
+        Reason.SCREEN_COVERED,  # a map whose bar is not this scanner's
+    },
+    Negative.NO_SIGNAL: {Reason.NO_SIGNAL, Reason.OTHER_SCREEN},
+    Negative.VIDEO_PLAYER: {Reason.OTHER_SCREEN},
+    Negative.PHOTOGRAPH: {Reason.OTHER_SCREEN},
+    Negative.THERMAL_CAMERA: {Reason.OTHER_SCREEN},
+}
+"""The names under which each kind may be refused."""
+
+
+@pytest.mark.parametrize("kind", Negative)
+def test_negatives_are_refused_by_name(kind: Negative) -> None:
+    """Whatever else a scanner or a computer shows is no SWE view, and the refusal says what it is."""
+    for seed in (61, 62):
+        native = draw_negative(kind, seed)
+        layout = random_scene(seed).layout
+        for chain in (Chain.NATIVE, Chain.SXGA_LIMITED_MJPEG):
+            reading = ScreenReader(load_profile(layout)).read(
+                frame(capture_pictures([native], chain, [seed])[0])
+            )
+            assert reading.view is not View.SWE_DUAL
+            assert reading.rejected is not None
+            assert reading.rejected.reason in NAMES[kind], (seed, chain, reading.rejected)
+
+
+def test_profile_of_another_scanner_is_noticed() -> None:
+    """Under the wrong profile the gray pane is found elsewhere, and the refusal says so."""
+    pixels, _ = draw_scene(Scene(layout="mach30"), 71)
+    reading = ScreenReader(load_profile("aixplorer")).read(frame(pixels))
+    assert reading.rejected is not None
+    assert reading.rejected.reason is Reason.OTHER_LAYOUT
+
+
+@pytest.mark.parametrize("place", ["bar", "box", "gray pane"])
+def test_covered_screen_is_no_swe_view(place: str, drawn: list[Drawn], profile: ScreenProfile) -> None:
+    """A window over the bar's end, over half of the box or over a part of the gray pane is named."""
+    pixels, truth = drawn[0][0].copy(), drawn[0][1]
+    assert truth.colour_box is not None
+    box = np.array(truth.colour_box)
+    left, top = np.floor(box.min(axis=0)).astype(int)
+    right, lower = np.ceil(box.max(axis=0)).astype(int)
+    corners = {
+        "bar": (1380, 120, 1420, 240),
+        "box": (left, top, (left + right) // 2, lower),
+        "gray pane": (400, 780, 700, 900),
+    }
+    x0, y0, x1, y1 = corners[place]
+    pixels[y0:y1, x0:x1] = 90
+    reading = ScreenReader(profile).read(frame(pixels))
+    assert reading.view is not View.SWE_DUAL
+    assert reading.rejected is not None
+    assert reading.rejected.reason is Reason.SCREEN_COVERED
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "examples_rgb_color.dcm",
+        "examples_palette.dcm",
+        "examples_jpeg2k.dcm",
+        "examples_ybr_color.dcm",
+        "ExplVR_BigEnd.dcm",
+    ],
+)
+def test_ultrasound_of_a_dicom_library_is_refused(name: str, profile: ScreenProfile) -> None:
+    """Real ultrasound of other scanners, every frame, is no SWE view, at its own size and enlarged."""
+    reader = ScreenReader(profile)
+    for number, pixels in enumerate(_dicom_frames(name)):
+        for size in (pixels.shape[1::-1], (1440, 1080)):
+            reading = reader.read(frame(cv2.resize(pixels, size), number))
+            assert reading.view is not View.SWE_DUAL
+            assert reading.rejected is not None
+
+
+def _dicom_frames(name: str) -> list[Picture]:
+    """The frames of one of pydicom's own samples, BGR."""
+    data = pytest.importorskip("pydicom.data", reason="pydicom is not installed: its samples are not at hand")
+    encaps, pixels = pytest.importorskip("pydicom.encaps"), pytest.importorskip("pydicom.pixels")
+    sample = pytest.importorskip("pydicom").dcmread(data.get_testdata_file(name, download=False))
+    if sample.file_meta.TransferSyntaxUID.is_compressed:
+        count = int(sample.get("NumberOfFrames", 1))
+        coded = encaps.generate_frames(sample.PixelData, number_of_frames=count)
+        return [np.asarray(cv2.imdecode(np.frombuffer(part, np.uint8), cv2.IMREAD_COLOR)) for part in coded]
+    values = sample.pixel_array
+    if "PALETTE" in sample.PhotometricInterpretation:
+        values = (pixels.apply_color_lut(values, sample) >> 8).astype(np.uint8)
+    return [np.ascontiguousarray(values[:, :, ::-1])]

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.profile import ScreenProfile
-from firmware_app.screen.grammar import parse_bar_maximum, parse_opacity, parse_readout
+from firmware_app.journey import ReadOut
+from firmware_app.screen.grammar import (
+    bar_maxima,
+    parse_bar_maximum,
+    parse_opacity,
+    parse_readout,
+    parse_tick,
+)
 from firmware_app.screen.text import locate_lines
 
 
@@ -41,18 +48,78 @@ def test_opacity(text: str, expected: float | None) -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        ["Q-Box™", "Mean 5.3 kPa", "Min 4.1 kPa", "Max 7.0 kPa", "SD 0.8 kPa", "Diam 20.0 mm"],
-        ["Mittel: 5,3 kPa", "Min: 4,1 kPa", "Max: 7,0 kPa", "SD: 0,8 kPa", "Durchm. 2,0 cm"],
-        ["Moy. 5,3kPa", "Mini 4,1kPa", "Maxi 7,0kPa", "ET 0,8kPa", "Diamètre 20,0mm"],
-        ["Media 5.3 kPa", "Min 4.1 kPa", "Max 7.0 kPa", "DS O.8 kPa", "Diametro 20.0 mm"],
+        [
+            "Q-Box™",
+            "Mean 5.3 kPa",
+            "Min 4.1 kPa",
+            "Max 7.0 kPa",
+            "SD 0.8 kPa",
+            "Diam 20.0 mm",
+            "Depth 4.2 cm",
+        ],
+        ["Mittel: 5,3 kPa", "Min: 4,1 kPa", "Max: 7,0 kPa", "SD: 0,8 kPa", "Durchm. 2,0 cm", "Tiefe 42 mm"],
+        ["Moy. 5,3kPa", "Mini 4,1kPa", "Maxi 7,0kPa", "ET 0,8kPa", "Diamètre 20,0mm", "Profondeur 4,2 cm"],
+        [
+            "Media 5.3 kPa",
+            "Min 4.1 kPa",
+            "Max 7.0 kPa",
+            "DS O.8 kPa",
+            "Diametro 20.0 mm",
+            "Profondità 4.2 cm",
+        ],
+        ["Mitelwert 5,3kPe", "Min 4.,1kPa", "Max7,0kPa", "SD0.8kPa", "Dlam 20,0:mm", "Tiefe4.2.cm"],
     ],
 )
 def test_readout_in_four_languages(lines: list[str], profile: ScreenProfile) -> None:
-    """English, German, French and Italian labels give the same values."""
+    """English, German, French and Italian labels give the same values, with the slips that OCR makes."""
     found = parse_readout(lines, profile.readout)
     assert found is not None
-    values = (found.mean_kpa, found.min_kpa, found.max_kpa, found.sd_kpa, found.diameter_mm)
-    assert values == (5.3, 4.1, 7.0, 0.8, 20.0)
+    values = (found.mean_kpa, found.min_kpa, found.max_kpa, found.sd_kpa, found.diameter_mm, found.depth_mm)
+    assert values == (5.3, 4.1, 7.0, 0.8, 20.0, 42.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("SI 93 %", 93.0), ("IS: 88%", 88.0), ("電SI 72%", 72.0), ("SI 930 %", None), ("", None)],
+)
+def test_stability_index_in_percent(line: str, expected: float | None, profile: ScreenProfile) -> None:
+    """The stability index is a percentage; more than 100 was misread."""
+    found = parse_readout(["Mean 5.3 kPa", line], profile.readout)
+    assert found is not None
+    assert found.stability_index == expected
+
+
+def test_second_mean_is_a_second_q_box(profile: ScreenProfile) -> None:
+    """The values are those of the first Q-box; a second mean tells that there is a second one."""
+    one = ["Q-Box 1", "Mean 5.3 kPa", "SD 0.8 kPa"]
+    assert parse_readout(one, profile.readout) == ReadOut("kPa", 5.3, None, None, 0.8, None)
+    two = parse_readout([*one, "Q-Box 2", "Mean 9.1 kPa", "Max 10.0 kPa"], profile.readout)
+    assert two == ReadOut("kPa", 5.3, None, None, 0.8, None, blocks=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("≥40 kPa", ((40.0, "kPa"),)),
+        ("240 kPa", ((240.0, "kPa"), (40.0, "kPa"))),
+        ("23.7m/s", ((23.7, "m/s"), (3.7, "m/s"))),
+        ("kPa", ()),
+    ],
+)
+def test_sign_before_the_maximum_may_be_read_as_a_2(
+    text: str, expected: tuple[tuple[float, str], ...]
+) -> None:
+    """Both meanings of a leading 2 are kept; the numbers beside the bar decide."""
+    assert bar_maxima(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("32", (32.0, 0.5)), ("2,2", (2.2, 0.05)), ("32 kPa", None), ("", None)]
+)
+def test_number_beside_the_bar(text: str, expected: tuple[float, float] | None) -> None:
+    """A number beside the bar is a bare number, rounded to its last digit."""
+    parsed = parse_tick(text)
+    assert parsed == (None if expected is None else pytest.approx(expected))
 
 
 def test_speed_is_converted(profile: ScreenProfile) -> None:
@@ -67,11 +134,20 @@ def test_speed_is_converted(profile: ScreenProfile) -> None:
 def test_unit_is_never_guessed(profile: ScreenProfile) -> None:
     """A mean without a printed unit is not read."""
     assert parse_readout(["Mean 5.3", "Diam 20.0 mm"], profile.readout) is None
+    assert parse_readout(["Mean 5.3 kPa", "Min 1.1 m/s"], profile.readout) is None
+    found = parse_readout(["Mean 5.3 kPa", "Diam 20.0"], profile.readout)
+    assert found is not None
+    assert found.diameter_mm is None
 
 
 def test_lost_decimal_point_is_unreadable(profile: ScreenProfile) -> None:
     """A minimum above the mean was misread, and nothing of such a read-out is believed."""
     assert parse_readout(["Mean 6.2 kPa", "Min 53 kPa", "Max 7.6 kPa"], profile.readout) is None
+
+
+def test_lost_last_digit_is_unreadable(profile: ScreenProfile) -> None:
+    """Values of one read-out have one number of decimals."""
+    assert parse_readout(["Mean 2.11 m/s", "Min 1.8 m/s", "Max 2.32 m/s"], profile.readout) is None
 
 
 @settings(max_examples=200)

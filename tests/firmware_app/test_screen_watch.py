@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 import numpy as np
 import pytest
 
-from firmware_app.journey import Circle, Frame, Panes, Rect, Rejected, ScreenReading, View
+from firmware_app.journey import Circle, ColourBar, Frame, Panes, Rect, Rejected, ScreenReading, View
 from firmware_app.screen.watch import (
     BannerChanged,
     ExamineNow,
@@ -16,7 +17,7 @@ from firmware_app.screen.watch import (
     LiveAgain,
     Moment,
     Watch,
-    accepted,
+    judged,
     watch,
 )
 from firmware_app.wording import Reason
@@ -24,7 +25,7 @@ from firmware_app.wording import Reason
 FRAME_NS = 1_000_000_000 // 50
 PANES = Panes(Rect(0, 0, 96, 64), Rect(0, 64, 96, 64))
 RING = Circle(40.0, 30.0, 9.0)
-FIRST_BANNER, SECOND_BANNER = bytes(400), bytes([255]) * 400
+FIRST_BANNER, SECOND_BANNER = bytes(960), np.full(480, 1000, np.int16).tobytes()
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Shot:
     q_box: Circle | None = None
     view: View = View.SWE_DUAL
     banner: bytes | None = FIRST_BANNER
+    second_q_box: Circle | None = None
+    text_known: bool = False
 
 
 def frame_of(shot: Shot, number: int) -> tuple[Frame, ScreenReading]:
@@ -45,20 +48,27 @@ def frame_of(shot: Shot, number: int) -> tuple[Frame, ScreenReading]:
     refused = None if shot.view is View.SWE_DUAL else Rejected(Reason.OTHER_SCREEN)
     panes = PANES if shot.view is View.SWE_DUAL else None
     reading = ScreenReading(
-        96, 128, shot.view, refused, panes=panes, q_box=shot.q_box, frozen=shot.frozen, banner=shot.banner
+        96,
+        128,
+        shot.view,
+        refused,
+        panes=panes,
+        colour_bar=ColourBar(Rect(90, 4, 4, 40), 40.0, "kPa") if shot.text_known else None,
+        q_box=shot.q_box,
+        q_boxes=tuple(ring for ring in (shot.q_box, shot.second_q_box) if ring is not None),
+        frozen=shot.frozen,
+        banner=shot.banner,
     )
     return Frame(pixels, number, number * FRAME_NS, 0), reading
 
 
-def play(shots: Iterable[Shot], *, accept: bool = False) -> list[tuple[int, Moment]]:
+def play(shots: Iterable[Shot]) -> list[tuple[int, Moment]]:
     """The moments of a sequence, with the number of the frame at which each came."""
     state, moments = Watch(), []
     for number, shot in enumerate(shots):
         state, moment = watch(state, *frame_of(shot, number))
         if moment is not None:
             moments.append((number, moment))
-        if accept and isinstance(moment, ExamineNow):
-            state = accepted(state)
     return moments
 
 
@@ -108,18 +118,43 @@ def test_short_flash_of_the_snowflake_is_no_freeze() -> None:
     assert play(live(50) + [Shot(1)] * 3 + live(50, 5000)) == []
 
 
-def test_moved_q_box_is_examined_again_until_accepted() -> None:
-    """Another place of the Q-box in the same freeze is another try, but not after an acquisition."""
-    shots = live(20) + [Shot(1, q_box=RING)] * 60 + [Shot(1, q_box=replace(RING, x=60.0))] * 60
-    assert kinds(play(shots)) == [ExamineNow, ExamineNow]
-    assert kinds(play(shots, accept=True)) == [ExamineNow]
-
-
-def test_returned_q_box_is_not_examined_twice() -> None:
-    """A Q-box that comes back to a place within one freeze has been examined there."""
+def test_moved_q_box_is_examined_again() -> None:
+    """Another place of the Q-box in the same freeze is examined again, and so is the first one after it."""
     moved = [Shot(1, q_box=replace(RING, x=60.0))] * 60
-    shots = live(20) + [Shot(1, q_box=RING)] * 60 + moved + [Shot(1, q_box=RING)] * 60
-    assert kinds(play(shots)) == [ExamineNow, ExamineNow]
+    shots = live(20) + [Shot(1, q_box=RING)] * 60 + moved
+    moments = play(shots)
+    assert kinds(moments) == [ExamineNow, ExamineNow]
+    assert len({moment for _, moment in moments}) == 1  # both tell the beginning of the same freeze
+    assert kinds(play(shots + [Shot(1, q_box=RING)] * 60)) == [ExamineNow] * 3
+
+
+def test_q_box_under_the_cursor_is_not_examined_again() -> None:
+    """A Q-box that is not seen for a while, and then stands where it stood, was examined there."""
+    ring = [Shot(1, q_box=RING)] * 60
+    assert kinds(play(live(20) + ring + [Shot(1)] * 30 + ring)) == [ExamineNow]
+
+
+def test_second_q_box_is_examined() -> None:
+    """A second Q-box is another stand of the same freeze, and so is its removal."""
+    one, two = [Shot(1, q_box=RING)] * 60, [Shot(1, q_box=RING, second_q_box=replace(RING, x=70.0))] * 60
+    assert kinds(play(live(20) + one + two + one)) == [ExamineNow] * 3
+
+
+def test_scrolled_cine_loop_is_the_same_freeze() -> None:
+    """Pictures that change under the snowflake make no live phase; the one that stands still is examined."""
+    scrolled = [Shot(100 + step // 5, q_box=RING) for step in range(50)]
+    moments = play(live(20) + [Shot(1, q_box=RING)] * 60 + scrolled + [Shot(7, q_box=RING)] * 60)
+    assert kinds(moments) == [ExamineNow, ExamineNow]
+    assert moments[1][0] >= 130 + 20
+    assert moments[0][1] == moments[1][1]
+
+
+def test_other_text_is_examined_again() -> None:
+    """Values that are printed anew over an unmoved Q-box are read anew, once."""
+    ring = Shot(1, q_box=RING)
+    read = [ring] * 22 + [replace(ring, text_known=True)] * 30
+    assert kinds(play(live(20) + read)) == [ExamineNow]
+    assert kinds(play(live(20) + read + [ring] * 60)) == [ExamineNow, ExamineNow]
 
 
 def test_freeze_without_q_box_is_told() -> None:
@@ -132,7 +167,25 @@ def test_each_freeze_needs_a_live_phase_before() -> None:
     first, second = [Shot(1, q_box=RING)] * 60, [Shot(2, q_box=RING)] * 60
     apart = play(live(20) + first + live(30, 5000) + second)
     assert kinds(apart) == [ExamineNow, LiveAgain, ExamineNow]
-    assert kinds(play(live(20) + first + second)) == [ExamineNow]
+    assert apart[0][1] != apart[2][1]
+    together = play(live(20) + first + second)
+    assert kinds(together) == [ExamineNow, ExamineNow]
+    assert together[0][1] == together[1][1]
+
+
+def test_first_verdict_names_the_freeze() -> None:
+    """The id of the first verdict is kept until the freeze is over; a live scan keeps none."""
+    assert judged(Watch(), UUID(int=1)) == Watch()
+    state = Watch()
+    for number, shot in enumerate(live(20) + [Shot(1, q_box=RING)] * 60):
+        state, moment = watch(state, *frame_of(shot, number))
+        if isinstance(moment, ExamineNow):
+            state = judged(judged(state, UUID(int=1)), UUID(int=2))
+    assert state.freeze is not None
+    assert state.freeze.verdict == UUID(int=1)
+    for number, shot in enumerate(live(20, 5000), 80):
+        state, _ = watch(state, *frame_of(shot, number))
+    assert state.freeze is None
 
 
 def test_changed_banner_is_told_once_it_stands() -> None:
@@ -149,7 +202,8 @@ def test_old_picture_is_not_examined_under_a_new_banner() -> None:
     """A picture frozen before the patient changed is never taken for the next patient."""
     frozen = [Shot(1)] * 30
     other = [Shot(1, banner=SECOND_BANNER)] * 30 + [Shot(1, q_box=RING, banner=SECOND_BANNER)] * 80
-    assert kinds(play(live(20) + frozen + other)) == [BannerChanged]
+    after = [replace(shot, banner=SECOND_BANNER) for shot in live(30, 5000)]
+    assert kinds(play(live(20) + frozen + other + after)) == [BannerChanged, LiveAgain]
 
 
 def test_time_that_starts_anew_is_survived() -> None:
