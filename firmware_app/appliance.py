@@ -7,21 +7,21 @@ its steps, `fibrostage replay` feeds it from a recording and prints them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from firmware_app.exam import advance
+from firmware_app.exam_events import Acquired, FreezeEvidence, Moment, PatientChanged, Refused, Tick
 from firmware_app.exam_events import Event as ExamEvent
-from firmware_app.exam_events import Moment, PatientChanged, Tick
-from firmware_app.exam_state import AcquisitionAccepted, Effect, Exam
-from firmware_app.examination import Examiner, examine, refuse
+from firmware_app.exam_state import Effect, Exam
+from firmware_app.examination import Examiner, Subject, examine, refuse
 from firmware_app.journey import Frame, Rejected, ScreenReading
 from firmware_app.screen.watch import (
     BannerChanged,
     ExamineNow,
     FreezeEndedWithoutQBox,
     Watch,
-    accepted,
+    judged,
     watch,
 )
 from firmware_app.screen.watch import Moment as ScreenMoment
@@ -72,35 +72,39 @@ def follow(
         dropped += event.dropped
         reading, at = examiner.reader.read(event), moment_of(event)
         watched, moment = watch(watched, event, reading)
-        happened = _what_happened(examiner, event, reading, moment, at, dropped)
+        freeze = FreezeEvidence(at.monotonic_ns, watched.freeze.verdict if watched.freeze else None)
+        subject = Subject(event, reading, at, freeze, dropped)
+        happened = _what_happened(examiner, subject, moment)
         if happened is None and at.monotonic_ns - ticked_ns >= TICK_NS:
             happened, ticked_ns = Tick(examiner.new_id(), at), at.monotonic_ns
         effects: tuple[Effect, ...] = ()
         if happened is not None:
             exam, effects = advance(exam, happened)
             dropped = dropped if isinstance(happened, Tick) else 0
-        if any(isinstance(effect, AcquisitionAccepted) for effect in effects):
-            watched = accepted(watched)
+        match happened:
+            case Acquired():
+                watched = judged(watched, happened.acquisition.id)
+            case Refused():
+                watched = judged(watched, happened.refusal.id)
         yield Step(event, reading, at, exam, effects)
 
 
-def _what_happened(  # noqa: PLR0913, PLR0917 - one line per moment of the screen is the table
-    examiner: Examiner,
-    frame: Frame,
-    reading: ScreenReading,
-    moment: ScreenMoment | None,
-    at: Moment,
-    dropped: int,
-) -> ExamEvent | None:
+def _what_happened(examiner: Examiner, subject: Subject, moment: ScreenMoment | None) -> ExamEvent | None:
     match moment:
-        case ExamineNow():
-            return examine(examiner, frame, reading, at, dropped)
-        case FreezeEndedWithoutQBox():
-            return refuse(examiner, frame, reading, Rejected(Reason.NO_Q_BOX), at, dropped)
+        case ExamineNow(since_ns=since_ns):
+            return examine(examiner, _since(subject, since_ns))
+        case FreezeEndedWithoutQBox(since_ns=since_ns):
+            return refuse(examiner, _since(subject, since_ns), Rejected(Reason.NO_Q_BOX))
         case BannerChanged(since_ns=since_ns):
-            return PatientChanged(examiner.new_id(), _earlier(at, since_ns))
+            return PatientChanged(examiner.new_id(), _earlier(subject.at, since_ns))
         case _:
             return None
+
+
+def _since(subject: Subject, pts_ns: int) -> Subject:
+    """The subject, told when its freeze began."""
+    began_ns = _earlier(subject.at, pts_ns).monotonic_ns
+    return replace(subject, freeze=replace(subject.freeze, since_ns=began_ns))
 
 
 def _earlier(at: Moment, pts_ns: int) -> Moment:

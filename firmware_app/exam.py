@@ -6,6 +6,9 @@
     scanning  Acquired, 1 to 4 counted             scanning; from three on the outcome is provisional
     scanning  Acquired, 5 counted                  complete; the result is issued, once
     complete  Acquired                             complete; refused as `exam_complete`
+    complete  Acquired, of the fifth's own freeze  complete; the result is withdrawn, another one issued
+    open      Acquired, of a counted one's freeze  takes that one's place; as many are counted as before
+    open      Refused, of a counted one's freeze   scanning, that one is taken out; a result is withdrawn
     complete  Discard                              scanning (4); the result is withdrawn
     scanning  Finish                               closed; a result if at least three are counted
     complete  Finish                               closed; the result stands
@@ -20,8 +23,10 @@
 reads a clock or draws a random number: every event carries its moment and a fresh id, which becomes the
 id of the exam or of the result that the event brings about.
 
+One freeze is at most one acquisition: the last verdict on it stands (ADR 10).
+
 Two rules keep patients apart. The *barrier* is the moment at which the last exam ended: whatever was
-captured before it is refused, however late the networks deliver it. And what was captured after the
+frozen before it is refused, however late the networks deliver it. And what was captured after the
 banner changed is taken out of the exam that it was counted into.
 """
 
@@ -37,13 +42,14 @@ from firmware_app.exam_events import (
     Discard,
     Event,
     Finish,
-    Moment,
     PatientChanged,
     Refusal,
     Refused,
     SerumEntered,
     Start,
     Tick,
+    refusal_of,
+    same_freeze,
 )
 from firmware_app.exam_state import (
     NEEDED,
@@ -58,7 +64,10 @@ from firmware_app.exam_state import (
     Phase,
     ResultCleared,
     ResultIssued,
+    digests_of,
+    pictures_of,
 )
+from firmware_app.screen.likeness import Likeness, same_picture
 from firmware_app.wording import Closing, Reason
 
 IDLE_NS = 30 * 60 * 1_000_000_000
@@ -98,57 +107,78 @@ def _acquired(exam: Exam, event: Acquired) -> Step:
     acquisition = event.acquisition
     objection = _objection(exam, acquisition)
     if objection is not None:
-        return _refused(exam, event, _as_refusal(acquisition, objection))
+        return _refused(exam, event, refusal_of(acquisition, objection))
     current, opening = _opened(exam, event)
+    current, replaced, withdrawn = _superseded(current, acquisition)
     counted = (*current.acquisitions, acquisition)
     current = replace(current, acquisitions=counted, changed=event.at)
-    accepted = AcquisitionAccepted(_id(current), acquisition, len(counted))
+    accepted = AcquisitionAccepted(_id(current), acquisition, len(counted), replaced)
     if len(counted) < NEEDED:
-        return current, (*opening, accepted, ExamChanged(current))
+        return current, (*opening, accepted, *withdrawn, ExamChanged(current))
     current = replace(current, phase=Phase.COMPLETE, result_id=event.id)
-    return current, (*opening, accepted, ResultIssued(event.id, event.at, current), ExamChanged(current))
+    issued = ResultIssued(event.id, event.at, current, exam.result_id if withdrawn else None)
+    return current, (*opening, accepted, *withdrawn, issued, ExamChanged(current))
 
 
 def _objection(exam: Exam, acquisition: Acquisition) -> Reason | None:
-    if _is_stale(exam, acquisition.at) and exam.barrier is not None:
+    if exam.barrier is not None and _is_stale(exam, acquisition):
         return exam.barrier.reason
-    if exam.phase is Phase.COMPLETE:
+    counted = any(same_freeze(a, acquisition) for a in exam.acquisitions)
+    if exam.phase is Phase.COMPLETE and not counted:
         return Reason.EXAM_COMPLETE
+    return Reason.DUPLICATE if _is_duplicate(exam, acquisition) else None
+
+
+def _is_duplicate(exam: Exam, acquisition: Acquisition) -> bool:
+    """Whether the picture was seen before, but for earlier verdicts on the same freeze."""
+    others = [a for a in (*exam.acquisitions, *exam.discarded) if not same_freeze(a, acquisition)]
     crops = {acquisition.crop_digests.elastogram, acquisition.crop_digests.gray}
-    seen = exam.foreign_digests | exam.counted_digests
-    return Reason.DUPLICATE if crops & seen else None
+    if crops & (exam.foreign_digests | digests_of(*(a.crop_digests for a in others))):
+        return True
+    return _shows_one_of(acquisition, exam.foreign_pictures | pictures_of(*others))
 
 
-def _is_stale(exam: Exam, captured: Moment) -> bool:
-    return exam.barrier is not None and captured.monotonic_ns < exam.barrier.monotonic_ns
+def _shows_one_of(verdict: Acquisition | Refusal, pictures: frozenset[Likeness]) -> bool:
+    likeness = None if verdict.freeze is None else verdict.freeze.likeness
+    return likeness is not None and any(same_picture(likeness, other) for other in pictures)
 
 
-def _as_refusal(acquisition: Acquisition, reason: Reason) -> Refusal:
-    return Refusal(
-        id=acquisition.id,
-        at=acquisition.at,
-        frame_number=acquisition.frame_number,
-        reason=reason,
-        stiffness=acquisition.stiffness,
-        readout=acquisition.readout,
-        q_box=acquisition.q_box,
-        roi=acquisition.roi,
-        crop_digests=acquisition.crop_digests,
-        dropped=acquisition.dropped,
-        latency_ms=acquisition.latency_ms,
+def _is_stale(exam: Exam, verdict: Acquisition | Refusal) -> bool:
+    began_ns = verdict.at.monotonic_ns if verdict.freeze is None else verdict.freeze.since_ns
+    return exam.barrier is not None and began_ns < exam.barrier.monotonic_ns
+
+
+def _superseded(
+    exam: Exam, verdict: Acquisition | Refusal
+) -> tuple[Exam, UUID | None, tuple[ResultCleared, ...]]:
+    """Take out what the same freeze has counted already: its id, and the result that rests on it."""
+    former = tuple(a for a in exam.acquisitions if same_freeze(a, verdict))
+    if not former:
+        return exam, None, ()
+    withdrawn = () if exam.result_id is None else (ResultCleared(exam.result_id),)
+    current = replace(
+        exam,
+        phase=Phase.SCANNING,
+        acquisitions=tuple(a for a in exam.acquisitions if a not in former),
+        discarded=(*exam.discarded, *former),
+        result_id=None,
     )
+    return current, former[-1].id, withdrawn
 
 
 def _refused(exam: Exam, event: Acquired | Refused, refusal: Refusal) -> Step:
-    crops = refusal.crop_digests
-    seen = frozenset[str]() if crops is None else frozenset({crops.elastogram, crops.gray})
-    if _is_stale(exam, refusal.at) or (seen & exam.foreign_digests and not exam.is_open):
-        foreign = replace(exam, foreign_digests=exam.foreign_digests | seen)
-        return foreign, (AcquisitionRefused(None, refusal),)
+    crops = digests_of(refusal.crop_digests)
+    again = crops & exam.foreign_digests or _shows_one_of(refusal, exam.foreign_pictures)
+    if _is_stale(exam, refusal) or (again and not exam.is_open):
+        foreign = exam.foreign_pictures | pictures_of(refusal)
+        kept = replace(exam, foreign_digests=exam.foreign_digests | crops, foreign_pictures=foreign)
+        return kept, (AcquisitionRefused(None, refusal),)
     current, opening = _opened(exam, event)
-    kept = (*current.refusals, refusal)[-REFUSALS_KEPT:]
-    current = replace(current, refusals=kept, changed=event.at)
-    return current, (*opening, AcquisitionRefused(_id(current), refusal), ExamChanged(current))
+    current, replaced, withdrawn = _superseded(current, refusal)
+    latest = (*current.refusals, refusal)[-REFUSALS_KEPT:]
+    current = replace(current, refusals=latest, changed=event.at)
+    refused = AcquisitionRefused(_id(current), refusal, replaced)
+    return current, (*opening, refused, *withdrawn, ExamChanged(current))
 
 
 def _opened(exam: Exam, event: Event) -> Step:
@@ -161,6 +191,7 @@ def _opened(exam: Exam, event: Event) -> Step:
         changed=event.at,
         barrier=exam.barrier,
         foreign_digests=exam.foreign_digests | exam.seen_digests,
+        foreign_pictures=exam.foreign_pictures | exam.seen_pictures,
     )
     return current, (ResultCleared(exam.result_id),)
 
@@ -176,6 +207,7 @@ def _closed(exam: Exam, event: Event, closing: Closing) -> Step:
         result_id=None if withdrawn else exam.result_id,
         barrier=Barrier(event.at.monotonic_ns, reason),
         foreign_digests=exam.seen_digests if exam.is_open else exam.foreign_digests | exam.seen_digests,
+        foreign_pictures=exam.seen_pictures if exam.is_open else exam.foreign_pictures | exam.seen_pictures,
     )
     effects: tuple[Effect, ...] = (ResultCleared(exam.result_id),) if withdrawn else ()
     return closed, (*effects, ExamChanged(closed))
@@ -245,7 +277,10 @@ def _serum_entered(exam: Exam, event: SerumEntered) -> Step:
     if current.phase is not Phase.COMPLETE:
         return current, (*opening, ExamChanged(current))
     current = replace(current, result_id=event.id)
-    reissued = (ResultCleared(exam.result_id), ResultIssued(event.id, event.at, current))
+    reissued = (
+        ResultCleared(exam.result_id),
+        ResultIssued(event.id, event.at, current, exam.result_id),
+    )
     return current, (*reissued, ExamChanged(current))
 
 
@@ -256,7 +291,12 @@ def _ticked(exam: Exam, event: Tick) -> Step:
     if exam.is_open and quiet_ns >= IDLE_NS:
         return _closed(exam, event, Closing.IDLE)
     if exam.phase is Phase.CLOSED and quiet_ns >= CLOSED_SHOWN_NS:
-        waiting = Exam(result_id=exam.result_id, barrier=exam.barrier, foreign_digests=exam.foreign_digests)
+        waiting = Exam(
+            result_id=exam.result_id,
+            barrier=exam.barrier,
+            foreign_digests=exam.foreign_digests,
+            foreign_pictures=exam.foreign_pictures,
+        )
         return waiting, (ExamChanged(waiting),)
     return exam, ()
 

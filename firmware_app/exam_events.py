@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from firmware_app.journey import Circle, ImageScores, ReadOut, Roi, Stiffness
+from firmware_app.screen.likeness import Likeness
 from firmware_app.serum import Serum
 from firmware_app.wording import Reason
 
@@ -32,6 +33,21 @@ class CropDigests:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeEvidence:
+    """Which freeze a frame belongs to, and what it looked like.
+
+    Attributes:
+        since_ns: `time.monotonic_ns()` when the freeze began.
+        verdict: id of the first acquisition or refusal that came of this freeze; None: there was none yet.
+        likeness: of the frame; None: no panes were seen.
+    """
+
+    since_ns: int
+    verdict: UUID | None = None
+    likeness: Likeness | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Acquisition:
     """One freeze that may be counted.
 
@@ -47,6 +63,7 @@ class Acquisition:
         crop_digests: of the two crops.
         dropped: frames passed over since the previous acquisition or refusal.
         latency_ms: from the capture of the frame to this value.
+        freeze: which freeze; None: one that is known by nothing but its crops.
     """
 
     id: UUID
@@ -60,6 +77,7 @@ class Acquisition:
     crop_digests: CropDigests
     dropped: int
     latency_ms: float
+    freeze: FreezeEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +96,50 @@ class Refusal:
     crop_digests: CropDigests | None = None
     dropped: int = 0
     latency_ms: float = 0.0
+    freeze: FreezeEvidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen in the frame of a verdict: `Acquisition` without what an acquisition must have."""
+
+    id: UUID
+    at: Moment
+    frame_number: int
+    stiffness: Stiffness | None
+    readout: ReadOut | None
+    q_box: Circle | None
+    roi: Roi | None
+    crop_digests: CropDigests | None
+    dropped: int
+    latency_ms: float
+    freeze: FreezeEvidence | None
+
+
+def refusal_of(seen: Sight | Acquisition, reason: Reason, detail: str = "") -> Refusal:
+    """The refusal of what was seen, with its evidence."""
+    return Refusal(
+        id=seen.id,
+        at=seen.at,
+        frame_number=seen.frame_number,
+        reason=reason,
+        detail=detail,
+        stiffness=seen.stiffness,
+        readout=seen.readout,
+        q_box=seen.q_box,
+        roi=seen.roi,
+        crop_digests=seen.crop_digests,
+        dropped=seen.dropped,
+        latency_ms=seen.latency_ms,
+        freeze=seen.freeze,
+    )
+
+
+def same_freeze(first: Acquisition | Refusal, second: Acquisition | Refusal) -> bool:
+    """Whether two verdicts came of one freeze."""
+    if first.freeze is None or second.freeze is None:
+        return False
+    return (first.freeze.verdict or first.id) == (second.freeze.verdict or second.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import Enum
 from uuid import UUID
 
 from firmware_app.exam_events import Acquisition, CropDigests, Moment, Refusal
+from firmware_app.screen.likeness import Likeness
 from firmware_app.serum import Serum
 from firmware_app.wording import Closing, Reason
 
@@ -43,13 +44,15 @@ class Exam:
         opened: when this exam began.
         changed: when something last happened in it.
         acquisitions: the counted ones, oldest first, at most five.
-        discarded: those that were taken out again; their pictures stay duplicates.
+        discarded: those that were taken out again, by the operator or by a later verdict on the same freeze;
+            their pictures stay duplicates.
         refusals: the latest refusals, oldest first.
         serum: as entered.
         result_id: the result that stands at the ward; outlives its exam until the next one opens.
         closing: why it was closed.
         barrier: see `exam`.
         foreign_digests: crops seen before this exam; a freeze that still shows one is a duplicate.
+        foreign_pictures: likewise the pictures, through whatever codec they come again.
     """
 
     id: UUID | None = None
@@ -64,6 +67,7 @@ class Exam:
     closing: Closing | None = None
     barrier: Barrier | None = None
     foreign_digests: frozenset[str] = frozenset()
+    foreign_pictures: frozenset[Likeness] = frozenset()
 
     @property
     def is_open(self) -> bool:
@@ -87,16 +91,28 @@ class Exam:
     @property
     def counted_digests(self) -> frozenset[str]:
         """Digests of every crop that was counted in this exam, discarded ones included."""
-        return _digests_of(*(a.crop_digests for a in (*self.acquisitions, *self.discarded)))
+        return digests_of(*(a.crop_digests for a in (*self.acquisitions, *self.discarded)))
 
     @property
     def seen_digests(self) -> frozenset[str]:
         """Those, and the crops of what was refused: none of them may be counted in a later exam."""
-        return self.counted_digests | _digests_of(*(r.crop_digests for r in self.refusals))
+        return self.counted_digests | digests_of(*(r.crop_digests for r in self.refusals))
+
+    @property
+    def seen_pictures(self) -> frozenset[Likeness]:
+        """What the pictures of every verdict of this exam look like."""
+        return pictures_of(*self.acquisitions, *self.discarded, *self.refusals)
 
 
-def _digests_of(*crops: CropDigests | None) -> frozenset[str]:
+def digests_of(*crops: CropDigests | None) -> frozenset[str]:
+    """Every digest of these crops."""
     return frozenset(d for c in crops if c is not None for d in (c.elastogram, c.gray))
+
+
+def pictures_of(*verdicts: Acquisition | Refusal) -> frozenset[Likeness]:
+    """What the pictures of these verdicts look like."""
+    freezes = (verdict.freeze for verdict in verdicts)
+    return frozenset(f.likeness for f in freezes if f is not None and f.likeness is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,28 +124,31 @@ class ExamChanged:
 
 @dataclass(frozen=True, slots=True)
 class AcquisitionAccepted:
-    """Publish: counted, as number `n` of five."""
+    """Publish: counted, as number `n` of five; `replaces` is one of the same freeze that counts no more."""
 
     exam_id: UUID
     acquisition: Acquisition
     n: int
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AcquisitionRefused:
-    """Publish: not counted; `exam_id` is None for what belongs to no exam."""
+    """Publish: not counted; `exam_id` is None for what belongs to no exam, `replaces` as above."""
 
     exam_id: UUID | None
     refusal: Refusal
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ResultIssued:
-    """Decide on and publish the outcome of this snapshot, under this id."""
+    """Decide on and publish the outcome of this snapshot, under this id; `replaces` is a withdrawn result."""
 
     result_id: UUID
     at: Moment
     exam: Exam
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,25 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from firmware_app.crop import crop_pair
-from firmware_app.exam_events import Acquired, Acquisition, CropDigests, Moment, Refusal, Refused
+from firmware_app.exam_events import (
+    Acquired,
+    Acquisition,
+    CropDigests,
+    FreezeEvidence,
+    Moment,
+    Refused,
+    Sight,
+    refusal_of,
+)
 from firmware_app.inference import Engine
-from firmware_app.journey import Crops, Frame, Rejected, ScreenReading
+from firmware_app.inference.familiarity import Familiarity
+from firmware_app.journey import Crops, Frame, ImageScores, Rejected, ScreenReading
 from firmware_app.screen import ScreenReader
+from firmware_app.screen.likeness import likeness_of
 from firmware_app.wording import Reason
 
 
@@ -25,67 +36,109 @@ class Examiner:
         engine: runs the networks; None: no bundle, stiffness only.
         bar_range_kpa: the colour bar's range that the networks were trained for.
         new_id: gives fresh ids.
+        familiarity: tells pictures that the networks cannot know; None: nobody does.
     """
 
     reader: ScreenReader
     engine: Engine | None
     bar_range_kpa: float
     new_id: Callable[[], UUID]
+    familiarity: Familiarity | None = None
 
 
-def examine(
-    examiner: Examiner, frame: Frame, reading: ScreenReading, at: Moment, dropped: int
-) -> Acquired | Refused:
-    """Read the text of a frozen frame, cut its crops and score them.
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is examined.
 
-    Args:
-        examiner: reader and engine.
-        frame: frozen, with a Q-box.
+    Attributes:
+        frame: frozen.
         reading: of this frame, without its text.
         at: when the frame was captured.
+        freeze: which freeze it belongs to; its likeness is filled in here.
         dropped: frames passed over since the examination before.
     """
-    reading = examiner.reader.read_text(frame, reading)
+
+    frame: Frame
+    reading: ScreenReading
+    at: Moment
+    freeze: FreezeEvidence
+    dropped: int
+
+
+def examine(examiner: Examiner, subject: Subject) -> Acquired | Refused:
+    """Read the text of a frozen frame with a Q-box, cut its crops and score them."""
+    reading = examiner.reader.read_text(subject.frame, subject.reading)
+    subject = replace(subject, reading=reading)
+    crops = _crops_of(subject)
+    seen = _sight(examiner, subject, crops)
     rejected = reading.rejected or _wrong_range(reading, examiner.bar_range_kpa)
-    crops = None if reading.roi is None else crop_pair(frame, reading.roi)
-    if rejected is None and crops is not None and reading.q_box is not None and reading.stiffness is not None:
-        acquisition = Acquisition(
-            id=examiner.new_id(),
-            at=at,
-            frame_number=frame.number,
-            stiffness=reading.stiffness,
-            readout=reading.readout,
-            scores=None if examiner.engine is None else examiner.engine.score(crops),
-            q_box=reading.q_box,
-            roi=reading.roi,  # type: ignore[arg-type]  # crops exist, so the ROI does
-            crop_digests=_digests_of(crops),
-            dropped=dropped,
-            latency_ms=_since_ms(frame),
-        )
-        return Acquired(examiner.new_id(), at, acquisition)
-    return refuse(examiner, frame, reading, rejected or Rejected(Reason.NO_Q_BOX), at, dropped)
+    if (
+        rejected is not None
+        or crops is None
+        or seen.q_box is None
+        or seen.stiffness is None
+        or seen.roi is None
+        or seen.crop_digests is None
+    ):
+        return _refused(examiner, seen, rejected or Rejected(Reason.NO_Q_BOX))
+    scores = None if examiner.engine is None else examiner.engine.score(crops)
+    strange = _strange(examiner.familiarity, scores)
+    if strange is not None:
+        return _refused(examiner, seen, strange)
+    acquisition = Acquisition(
+        id=seen.id,
+        at=seen.at,
+        frame_number=seen.frame_number,
+        stiffness=seen.stiffness,
+        readout=seen.readout,
+        scores=scores,
+        q_box=seen.q_box,
+        roi=seen.roi,
+        crop_digests=seen.crop_digests,
+        dropped=seen.dropped,
+        latency_ms=_since_ms(subject.frame),
+        freeze=seen.freeze,
+    )
+    return Acquired(examiner.new_id(), seen.at, acquisition)
 
 
-def refuse(  # noqa: PLR0913, PLR0917 - the evidence of a refusal
-    examiner: Examiner, frame: Frame, reading: ScreenReading, rejected: Rejected, at: Moment, dropped: int
-) -> Refused:
-    """The refusal of a frame, with as much evidence as there is."""
-    crops = None if reading.roi is None else crop_pair(frame, reading.roi)
-    refusal = Refusal(
+def refuse(examiner: Examiner, subject: Subject, rejected: Rejected) -> Refused:
+    """The refusal of a frame that is not worth an examination, with as much evidence as there is."""
+    return _refused(examiner, _sight(examiner, subject, _crops_of(subject)), rejected)
+
+
+def _refused(examiner: Examiner, seen: Sight, rejected: Rejected) -> Refused:
+    return Refused(examiner.new_id(), seen.at, refusal_of(seen, rejected.reason, rejected.detail))
+
+
+def _crops_of(subject: Subject) -> Crops | None:
+    roi = subject.reading.roi
+    return None if roi is None else crop_pair(subject.frame, roi)
+
+
+def _sight(examiner: Examiner, subject: Subject, crops: Crops | None) -> Sight:
+    frame, reading = subject.frame, subject.reading
+    likeness = None if reading.panes is None else likeness_of(frame, reading.panes)
+    return Sight(
         id=examiner.new_id(),
-        at=at,
+        at=subject.at,
         frame_number=frame.number,
-        reason=rejected.reason,
-        detail=rejected.detail,
         stiffness=reading.stiffness,
         readout=reading.readout,
         q_box=reading.q_box,
         roi=reading.roi,
         crop_digests=None if crops is None else _digests_of(crops),
-        dropped=dropped,
+        dropped=subject.dropped,
         latency_ms=_since_ms(frame),
+        freeze=replace(subject.freeze, likeness=likeness),
     )
-    return Refused(examiner.new_id(), at, refusal)
+
+
+def _strange(familiarity: Familiarity | None, scores: ImageScores | None) -> Rejected | None:
+    if familiarity is None or scores is None or scores.features is None:
+        return None
+    complaint = familiarity.complaint(scores.features)
+    return None if complaint is None else Rejected(Reason.PICTURE_QUALITY, complaint)
 
 
 def _wrong_range(reading: ScreenReading, trained_kpa: float) -> Rejected | None:

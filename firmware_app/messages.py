@@ -144,14 +144,19 @@ class Stiffness(Payload):
 
 
 class ReadOut(Payload):
-    """What the scanner printed, converted to kPa; null: not printed."""
+    """What the scanner printed; null: not printed. A speed c becomes 3 c^2 kPa, its spread 6 c SD."""
 
-    unit: str
+    unit: str = Field(description="as printed: kPa or m/s")
     mean_kpa: float | None
     min_kpa: float | None
     max_kpa: float | None
     sd_kpa: float | None
     diameter_mm: float | None
+    depth_mm: float | None = None
+    stability_index: float | None = Field(default=None, description="percent")
+    blocks: Count = Field(
+        default=1, description="Q-boxes whose values are printed; these are the first one's"
+    )
 
 
 class CropDigests(Payload):
@@ -187,6 +192,27 @@ class Header(Payload):
     notice: str
 
 
+class Shadow(Payload):
+    """A second runtime scores what the first has scored; nothing that is published rests on it."""
+
+    runtime: str = Field(description="of the shadow; empty until it has started")
+    compared: Count = Field(description="acquisitions that both have scored")
+    passed_by: Count = Field(description="acquisitions that it had no time for")
+    largest_difference: Probability = Field(description="of any probability of GM, EM and GM+EM")
+    stage_flips: Count = Field(description="acquisitions whose GM+EM passes another number of cut-offs")
+    failure: str | None = Field(description="why it has ended; null: it has not")
+
+
+class BundleEvent(Payload):
+    """What happened to the installed bundle when the appliance started."""
+
+    event: Literal["rolled_back", "no_bundle"] = Field(
+        description="the bundle before runs instead; or none works, and stiffness is all there is"
+    )
+    bundle_id: str = Field(description="of the bundle that failed")
+    detail: str = Field(description="why, in one sentence")
+
+
 class Status(Header):
     """Birth, life and death of the appliance; the broker publishes the last one if it vanishes."""
 
@@ -197,6 +223,14 @@ class Status(Header):
     room: str = Field(description="name of the room for displays")
     capture: Capture | None = Field(description="state of the video; null: offline")
     versions: dict[str, str] = Field(description="of the software beneath")
+    runtime_reason: str | None = Field(
+        default=None, description="why this runtime is in use, in one sentence"
+    )
+    runtime_degraded: bool = Field(
+        default=False, description="the GPU failed, and another runtime took over without losing a result"
+    )
+    shadow: Shadow | None = Field(default=None, description="null: no second runtime scores beside the first")
+    bundle_event: BundleEvent | None = Field(default=None, description="null: the chosen bundle runs")
 
 
 class LastRefusal(Payload):
@@ -233,6 +267,9 @@ class AcquisitionMessage(Header):
     id: UUID
     exam_id: UUID
     n: Annotated[int, Field(ge=1, le=NEEDED)] = Field(description="its number in the exam")
+    replaces: UUID | None = Field(
+        default=None, description="acquisition of the same freeze that this one takes the place of"
+    )
     needed: Count
     probabilities: Probabilities | None = Field(description="of GM+EM, of this picture alone")
     evidence: FrameEvidence
@@ -244,6 +281,9 @@ class RefusalMessage(Header):
     type: Literal["refusal"] = "refusal"
     id: UUID
     exam_id: UUID | None = Field(description="null: it belongs to no exam")
+    replaces: UUID | None = Field(
+        default=None, description="acquisition of the same freeze that counts no more"
+    )
     reason: Reason
     severity: Severity
     text: str
@@ -264,7 +304,9 @@ class Evidence(Payload):
 
     opened: AwareDatetime
     acquisitions: list[AcquisitionEvidence]
-    discarded: list[UUID] = Field(description="acquisitions that the operator took out")
+    discarded: list[UUID] = Field(
+        description="taken out by the operator, or by a later verdict on the same freeze"
+    )
     refused: dict[Reason, Count] = Field(description="how often was refused, by reason")
     dropped: Count = Field(description="frames passed over in all")
     latency_ms: NonNegative = Field(description="the longest of the acquisitions")
@@ -276,6 +318,7 @@ class ResultMessage(Header, Estimate):
     type: Literal["result"] = "result"
     id: UUID
     exam_id: UUID
+    replaces: UUID | None = Field(default=None, description="result that it takes the place of")
     methods: Methods
     evidence: Evidence
 

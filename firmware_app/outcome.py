@@ -124,7 +124,7 @@ def decide(acquisitions: Sequence[Acquisition], serum: Serum | None, manifest: M
     serum_scores = (None, None) if serum is None else (apri(serum), fib4(serum))
     if manifest is None or len(scores) < len(acquisitions):
         methods = Methods(None, None, None, None, by_stiffness, *serum_scores)
-        doubts = (Doubt.NO_MODEL, *_doubts(len(acquisitions), lsm))
+        doubts = (Doubt.NO_MODEL, *_doubts(acquisitions, lsm))
         return Outcome(len(acquisitions), None, (0, 4), None, lsm, methods, doubts)
     gm, em, fused = _patient_logits(scores)
     probabilities = probabilities_of(fused)
@@ -139,7 +139,7 @@ def decide(acquisitions: Sequence[Acquisition], serum: Serum | None, manifest: M
     )
     low, high = stage_interval_of(probabilities, manifest.operating_points)
     stage = low if low == high else None
-    doubts = _doubts(len(acquisitions), lsm)
+    doubts = _doubts(acquisitions, lsm)
     return Outcome(len(acquisitions), stage, (low, high), probabilities, lsm, methods, doubts)
 
 
@@ -219,10 +219,11 @@ def _patient_logits(scores: Sequence[ImageScores]) -> tuple[Logits, Logits, Logi
     return mean([s.gm for s in scores]), mean([s.em for s in scores]), mean([s.gm_em for s in scores])
 
 
-def _doubts(n_acquisitions: int, lsm: LsmSummary) -> tuple[Doubt, ...]:
+def _doubts(acquisitions: Sequence[Acquisition], lsm: LsmSummary) -> tuple[Doubt, ...]:
     found = (
-        (Doubt.FEWER_THAN_FIVE, n_acquisitions < NEEDED),
+        (Doubt.FEWER_THAN_FIVE, len(acquisitions) < NEEDED),
         (Doubt.SPREAD, lsm.iqr_over_median > SPREAD_LIMIT),
+        (Doubt.NO_READOUT, any(a.readout is None for a in acquisitions)),
     )
     return tuple(doubt for doubt, applies in found if applies)
 

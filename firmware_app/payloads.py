@@ -53,6 +53,7 @@ def acquisition_message(
         id=accepted.acquisition.id,
         exam_id=accepted.exam_id,
         n=accepted.n,
+        replaces=accepted.replaces,
         needed=NEEDED,
         probabilities=None if scores is None else _probabilities(probabilities_of(scores.gm_em)),
         evidence=_frame_evidence(accepted.acquisition),
@@ -66,6 +67,7 @@ def refusal_message(refused: AcquisitionRefused, header: messages.Header) -> mes
         **dict(header),
         id=refused.refusal.id,
         exam_id=refused.exam_id,
+        replaces=refused.replaces,
         reason=refused.refusal.reason,
         severity=wording.severity,
         text=wording.text,
@@ -84,6 +86,7 @@ def result_message(issued: ResultIssued, outcome: Outcome, header: messages.Head
         **dict(_estimate(outcome)),
         id=issued.result_id,
         exam_id=issued.exam.id,
+        replaces=issued.replaces,
         methods=_methods(outcome),
         evidence=_evidence(issued.exam, issued.exam.opened.utc),
     )

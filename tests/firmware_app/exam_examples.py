@@ -5,24 +5,31 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
+import numpy as np
+
 from firmware_app.exam import advance
 from firmware_app.exam_events import (
     Acquired,
     Acquisition,
     CropDigests,
     Event,
+    FreezeEvidence,
     Moment,
     Refusal,
     Refused,
 )
 from firmware_app.exam_state import Effect, Exam
 from firmware_app.inference.bundle import (
+    FORMAT,
     THRESHOLDS,
+    Affine,
+    Calibration,
     Graph,
     LsmConfidence,
     LsmCutoffs,
     Manifest,
     OperatingPoint,
+    SelfTest,
 )
 from firmware_app.journey import Circle, ImageScores, Logits, ReadOut, Roi, Square, Stiffness
 from firmware_app.publication import Appliance
@@ -55,6 +62,7 @@ def acquisition(
     mean_kpa: float = 9.0,
     logits: Logits | None = S3,
     picture: int | None = None,
+    freeze: FreezeEvidence | None = None,
 ) -> Acquisition:
     """Acquisition with id `number`, captured at that second, of the picture of that number."""
     return Acquisition(
@@ -69,19 +77,44 @@ def acquisition(
         crop_digests=digests(number if picture is None else picture),
         dropped=2,
         latency_ms=71.5,
+        freeze=freeze,
     )
 
 
-def acquired(number: int, *, second: float | None = None, picture: int | None = None) -> Acquired:
+def acquired(
+    number: int,
+    *,
+    second: float | None = None,
+    picture: int | None = None,
+    freeze: FreezeEvidence | None = None,
+) -> Acquired:
     """The event of that acquisition; its id is 1000 above."""
-    made = acquisition(number, second=second, picture=picture)
+    made = acquisition(number, second=second, picture=picture, freeze=freeze)
     return Acquired(uid(1000 + number), made.at, made)
 
 
-def refused(number: int, reason: Reason = Reason.BOX_UNFILLED, *, second: float | None = None) -> Refused:
+def refused(
+    number: int,
+    reason: Reason = Reason.BOX_UNFILLED,
+    *,
+    second: float | None = None,
+    freeze: FreezeEvidence | None = None,
+) -> Refused:
     """The event of a refusal."""
     at = moment(number if second is None else second)
-    return Refused(uid(1000 + number), at, Refusal(uid(number), at, 60 * number, reason, "82 % filled"))
+    refusal = Refusal(uid(number), at, 60 * number, reason, "82 % filled", freeze=freeze)
+    return Refused(uid(1000 + number), at, refusal)
+
+
+def likeness(picture: int) -> bytes:
+    """Both panes of a picture in small; those of different numbers are far apart."""
+    return np.random.default_rng(picture).integers(0, 256, 2 * 48 * 32, np.uint8).tobytes()
+
+
+def frozen(first: int, *, began: float | None = None, picture: int | None = None) -> FreezeEvidence:
+    """The freeze of which `first` was the first verdict."""
+    since = moment(first - 0.9 if began is None else began).monotonic_ns
+    return FreezeEvidence(since, uid(first), likeness(first if picture is None else picture))
 
 
 def after(*events: Event, exam: Exam | None = None) -> tuple[Exam, tuple[Effect, ...]]:
@@ -95,20 +128,30 @@ def after(*events: Event, exam: Exam | None = None) -> tuple[Exam, tuple[Effect,
 
 def manifest(cutoff: float = 0.5, half_band: float = 0.1) -> Manifest:
     """A bundle's manifest with round numbers."""
-    point = OperatingPoint(cutoff=cutoff, low=cutoff - half_band, high=cutoff + half_band)
+    low, high = cutoff - half_band, cutoff + half_band
+    point = OperatingPoint(cutoff=cutoff, low=low, high=high, rule_out=low, rule_in=high)
+    affine = dict.fromkeys(THRESHOLDS, Affine(scale=1.0, offset=0.0))
     return Manifest(
-        format=1,
+        format=FORMAT,
         bundle_id="example-1",
         created="2026-03-01T00:00:00Z",
+        software="fibrostage 0.1.0",
         notice="example",
         graph=Graph(file="model.onnx", sha256="0" * 64, precision="int8"),
         bar_range_kpa=40.0,
+        calibration=Calibration(
+            method="example",
+            fitted_on="nobody",
+            patients=0,
+            parameters={"GM": affine, "EM": affine, "GM+EM": affine},
+        ),
         operating_points=dict.fromkeys(THRESHOLDS, point),
         gm_lsm=dict.fromkeys(
             THRESHOLDS, LsmConfidence(ln_cutoff_kpa=2.0, scale=0.25, intercept=-3.0, w_gm=2.0, w_lsm=4.0)
         ),
         lsm_cutoffs=LsmCutoffs(source="example", ge_s2=7.6, ge_s3=9.2, s4=10.4),
-        files={},
+        self_test=SelfTest(file="golden.npz", tolerance=0.03),
+        files={"golden.npz": "0" * 64},
         training={},
     )
 

@@ -113,9 +113,16 @@ def test_stage_interval_at_operating_points(
 
 def test_open_threshold_is_settled_by_a_decided_one() -> None:
     """Who passes >=S3 passes >=S2, even if the probability of the latter lies inside its band."""
-    points = dict.fromkeys(THRESHOLDS, OperatingPoint(cutoff=0.5, low=0.5, high=0.5))
+    points = dict.fromkeys(
+        THRESHOLDS, OperatingPoint(cutoff=0.5, low=0.5, high=0.5, rule_out=0.5, rule_in=0.5)
+    )
     wide = manifest().model_copy(
-        update={"operating_points": {**points, "ge_s2": OperatingPoint(cutoff=0.7, low=0.6, high=0.8)}}
+        update={
+            "operating_points": {
+                **points,
+                "ge_s2": OperatingPoint(cutoff=0.7, low=0.6, high=0.8, rule_out=0.6, rule_in=0.8),
+            }
+        }
     )
     assert stage_interval_of(Probabilities(0.7, 0.65, 0.1), wide.operating_points) == (3, 3)
     assert stage_interval_of(Probabilities(0.7, 0.3, 0.1), wide.operating_points) == (0, 2)
@@ -183,3 +190,11 @@ def test_without_scores_stiffness_only(with_manifest: bool) -> None:  # noqa: FB
     assert outcome.methods.lsm.stage == 3
     assert outcome.methods.gm_lsm is None
     assert outcome.doubts == (Doubt.NO_MODEL,)
+
+
+def test_missing_read_out_is_a_doubt() -> None:
+    """An outcome that rests on an acquisition without printed values says that they were not checked."""
+    five = [acquisition(number) for number in range(1, 6)]
+    assert Doubt.NO_READOUT not in decide(five, None, None).doubts
+    five[2] = replace(five[2], readout=None)
+    assert Doubt.NO_READOUT in decide(five, None, None).doubts
