@@ -16,7 +16,7 @@ APT_CORE := \
 	libgl1 \
 	fonts-dejavu-core fonts-liberation
 APT_DEMO := mosquitto mosquitto-clients npm
-APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc
+APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl
 
 .PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu check format bench clean
 
@@ -49,7 +49,7 @@ $(STAMPS)/core: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(STAMPS)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing the Python packages of the tests and of the training stack"
-	@$(PIP) --editable '.[test,train]'
+	@$(PIP) --editable '.[test,train,reports]'
 	@$(PIP) --no-deps tensorrt-stubs # types only: with its dependencies it would want TensorRT itself
 	@touch $@ $(STAMPS)/core
 
@@ -75,7 +75,7 @@ test: setup-test ## run the tests
 test-slow: setup-test ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow --timeout 3600
 
-test-gpu: setup-test ## run the tests that need a GPU with TensorRT
+test-gpu: setup-test setup-jetson ## run the tests that need a GPU with TensorRT (on the Jetson)
 	@$(BIN)/python -m pytest -m gpu
 
 check: setup-test ## lint, types, import contracts

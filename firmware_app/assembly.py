@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from time import monotonic_ns
+from uuid import UUID
 
 import numpy as np
 
@@ -14,16 +17,18 @@ from firmware_app import __version__
 from firmware_app.config import Config, SinkConfig, SourceConfig
 from firmware_app.errors import ConfigError
 from firmware_app.exam_events import Moment
-from firmware_app.inference import Bundle, Engine, load_bundle, open_engine
+from firmware_app.examination import Examiner
+from firmware_app.inference import ChosenEngine
 from firmware_app.journey import Frame
+from firmware_app.model import Model, Opened
 from firmware_app.publication import Appliance
 from firmware_app.screen import ScreenReader
 from firmware_app.sinks import FileSink, NoSink, Sink, WindowSink
 from firmware_app.sources import FileSource, PhantomSource, RtspSource, Source, V4l2Source
 
-DEMONSTRATION_BUNDLE = Path(__file__).parent / "bundles" / "demo"
-"""The bundle that ships with the product, trained on virtual patients."""
 SOFTWARE = f"fibrostage {__version__}"
+LSM_RANGE_KPA = 40.0
+"""Without a bundle nobody says which colour range is meant; this is the one of the liver preset."""
 _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -60,17 +65,6 @@ def sink_of(config: SinkConfig) -> Sink:
     return FileSink(config.path)
 
 
-def load_model(folder: Path | None, threads: int = 0) -> tuple[Bundle, Engine]:
-    """Check a bundle (None: the demonstration bundle) and open an engine for it.
-
-    Raises:
-        BundleError: the bundle is missing, altered or not meant for this software.
-        EngineError: the runtime failed.
-    """
-    bundle = load_bundle(folder or DEMONSTRATION_BUNDLE)
-    return bundle, open_engine(bundle, threads)
-
-
 def screen_reader(profile: str) -> ScreenReader:
     """The reader for a screen profile.
 
@@ -80,17 +74,37 @@ def screen_reader(profile: str) -> ScreenReader:
     return ScreenReader(load_profile(profile))
 
 
-def appliance_of(config: Config, bundle: Bundle, engine: Engine, reader: ScreenReader) -> Appliance:
+def examiner_of(reader: ScreenReader, model: Model | None, new_id: Callable[[], UUID]) -> Examiner:
+    """What an examination needs; without a model it decodes the stiffness, and no network scores."""
+    if model is None:
+        return Examiner(reader, None, LSM_RANGE_KPA, new_id)
+    return Examiner(reader, model.engine, model.bundle.manifest.bar_range_kpa, new_id, model.familiarity)
+
+
+def appliance_of(config: Config, opened: Opened, reader: ScreenReader) -> Appliance:
     """Who speaks, for every message."""
-    return Appliance(
+    model = opened.model
+    appliance = Appliance(
         site=config.site,
         device=config.device,
         room=config.room or config.device,
         software=SOFTWARE,
-        runtime=engine.name,
         profile_id=reader.profile.profile_id,
-        manifest=bundle.manifest,
+        manifest=None if model is None else model.bundle.manifest,
         versions={"python": platform.python_version(), "numpy": np.__version__},
+        bundle_event=opened.event,
+    )
+    return appliance if model is None else with_runtime(appliance, model.engine)
+
+
+def with_runtime(appliance: Appliance, engine: ChosenEngine) -> Appliance:
+    """The appliance with its runtime as it is now: a GPU may have failed since."""
+    return replace(
+        appliance,
+        runtime=engine.name,
+        runtime_reason=engine.reason,
+        runtime_degraded=engine.degraded,
+        shadow=engine.disagreement,
     )
 
 

@@ -1,4 +1,4 @@
-"""The program `fibrostage`: run, replay, inspect, show-config."""
+"""The program `fibrostage`: run, replay, inspect, bundle, selftest, audit, show-config."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -15,12 +16,17 @@ from tqdm import tqdm
 
 from calibration.errors import CalibrationError
 from calibration.errors import WrongInputError as CalibrationInputError
-from calibration.program import run_program
+from calibration.program import DONE, FAILED, run_program
 from firmware_app import __version__
-from firmware_app.assembly import appliance_of, load_model, screen_reader
-from firmware_app.config import Config, load_config, render_config
-from firmware_app.errors import FibrostageError, SinkError, SourceError, WrongInputError
-from firmware_app.inspection import annotate, as_json, load_picture, verdict_of
+from firmware_app.annotation import annotate
+from firmware_app.assembly import appliance_of, screen_reader
+from firmware_app.audit import verify as verify_audit
+from firmware_app.bundle_commands import bundle_group, keys_of, trust_option
+from firmware_app.config import load_config, render_config
+from firmware_app.errors import AuditBrokenError, FibrostageError, SinkError, SourceError, WrongInputError
+from firmware_app.inspection import as_json, inspect_frame, load_picture, verdict_of
+from firmware_app.model import Opened, load_model
+from firmware_app.reports.command import report
 from firmware_app.wording import NOTICE
 
 _Path = click.Path(path_type=Path)
@@ -57,21 +63,32 @@ def run(config_path: Path | None) -> None:
 @cli.command()
 @click.argument("video", type=_Path)
 @_bundle_option
+@trust_option
+@_config_option
 @_profile_option
 @click.option("--json", "as_lines", is_flag=True, help="Print one JSON object per line.")
-def replay(video: Path, bundle_path: Path | None, profile: str, *, as_lines: bool) -> None:
+def replay(  # noqa: PLR0913 - one argument for each option
+    video: Path,
+    bundle_path: Path | None,
+    trusted_files: tuple[Path, ...],
+    config_path: Path | None,
+    profile: str,
+    *,
+    as_lines: bool,
+) -> None:
     """Analyse a recorded VIDEO on the appliance's own path, faster than real time, with no broker."""
     from firmware_app.replay import Summary, line_of, sentence_of  # noqa: PLC0415 - see `run`
     from firmware_app.replay import replay as play  # noqa: PLC0415 - see `run`
 
     reader = screen_reader(profile)
-    bundle, engine = load_model(bundle_path)
-    appliance = appliance_of(Config(), bundle, engine, reader)
+    config = load_config(config_path)
+    model = load_model(bundle_path, config.inference, keys_of(config.bundle_keys, trusted_files))
+    appliance = appliance_of(config, Opened(model), reader)
     with tqdm(desc=video.name, unit="frame", disable=not sys.stderr.isatty()) as progress:
-        for line in play(video, reader, engine, appliance, progress.update):
+        for line in play(video, reader, model, appliance, progress.update):
             progress.clear()
             click.echo(line_of(line) if as_lines else sentence_of(line))
-    engine.close()
+    model.engine.close()
     if isinstance(line, Summary) and line.broke_off is not None:
         raise SourceError(line.broke_off)
 
@@ -85,10 +102,55 @@ def inspect(image: Path, profile: str, *, as_object: bool, annotated: Path | Non
     """Show what the appliance sees in one IMAGE, and why it would refuse it."""
     frame = load_picture(image)
     reader = screen_reader(profile)
-    reading = reader.read_text(frame, reader.read(frame))
+    inspection = inspect_frame(frame, reader)
     if annotated is not None:
-        _write_picture(annotated, annotate(frame, reading))
-    click.echo(json.dumps(as_json(reading)) if as_object else verdict_of(reading))
+        drawn = annotate(frame, inspection.reading, reader.profile, inspection.timings)
+        _write_picture(annotated, drawn)
+    click.echo(json.dumps(as_json(inspection)) if as_object else verdict_of(inspection.reading))
+
+
+cli.add_command(bundle_group)
+
+
+@cli.command()
+@_config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def selftest(config_path: Path | None, *, as_json: bool) -> int:
+    """Try configuration, bundle, runtime, video, broker and screen reading on this machine."""
+    from firmware_app.selftest import run_checks  # noqa: PLC0415 - draws and loads far more than the rest needs
+
+    checks = []
+    for check in run_checks(config_path):
+        checks.append(check)
+        if not as_json:
+            click.echo(f"{'ok' if check.ok else 'failed':7s}{check.name}: {check.detail}")
+    ok = all(check.ok for check in checks)
+    if as_json:
+        click.echo(json.dumps({"ok": ok, "checks": [asdict(check) for check in checks], "notice": NOTICE}))
+    return DONE if ok else FAILED
+
+
+cli.add_command(report)
+
+
+@cli.group()
+def audit() -> None:
+    """Check the audit log."""
+
+
+@audit.command("verify")
+@click.argument("folder", type=_Path)
+@click.option("--expect", "digest", help="A digest that was noted elsewhere; it must occur in the log.")
+@click.option("--json", "as_object", is_flag=True, help="Print one JSON object.")
+def audit_verify(folder: Path, digest: str | None, *, as_object: bool) -> None:
+    """Find any line of the log that was altered, removed, added or moved; exit code 1 if there is one."""
+    verdict = verify_audit(folder, digest)
+    if as_object:
+        print(json.dumps(asdict(verdict)))
+    elif verdict.fault is None:
+        print(f"{verdict.lines} lines, every one sound; the last digest is {verdict.digest}")
+    if verdict.fault is not None:
+        raise AuditBrokenError(f"the audit log in {folder} is not sound: {verdict.fault}")
 
 
 @cli.command("show-config")

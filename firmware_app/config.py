@@ -19,6 +19,8 @@ if sys.version_info >= (3, 11):
 else:  # the standard library has it from 3.11 on
     import tomli as tomllib
 
+ENGINES = Path("/var/cache/fibrostage/engines")
+"""Where the appliance looks for compiled engines, and where `fibrostage-export compile` puts them."""
 SYSTEM_PATH = Path("/etc/fibrostage/fibrostage.toml")
 """Read where no other file is named."""
 MASK = "********"
@@ -104,6 +106,22 @@ class MqttConfig(_Section):
     )
 
 
+class InferenceConfig(_Section):
+    """`[inference]`: what runs the networks."""
+
+    threads: int = Field(
+        default=0, ge=0, le=256, description="processor threads for OpenVINO; 0 leaves the choice to it"
+    )
+    engines: Path = Field(
+        default=ENGINES,
+        description="folder of compiled TensorRT engines, which `fibrostage-export compile` fills",
+    )
+    shadow: bool = Field(
+        default=False,
+        description="true: OpenVINO scores beside TensorRT, and where they differ is counted and published",
+    )
+
+
 class Config(_Section):
     """The whole configuration."""
 
@@ -117,16 +135,31 @@ class Config(_Section):
         default="", max_length=64, description="name of the room on displays; default: the device's name"
     )
     bundle: Path | None = Field(
-        default=None, description="folder of the model bundle; default: the demonstration bundle"
+        default=None,
+        description="folder of the model bundle; default: the installed one, else the demonstration bundle",
+    )
+    bundle_store: Path = Field(
+        default=Path("/var/lib/fibrostage/bundles"), description="installed bundles, see `fibrostage bundle`"
+    )
+    bundle_keys: Path = Field(
+        default=Path("/etc/fibrostage/keys"),
+        description="public keys (.pub) whose bundles are trusted, besides the demonstration's",
     )
     profile: str = Field(
-        default="aixplorer", min_length=1, max_length=64, description="name of the screen profile"
+        default="aixplorer",
+        min_length=1,
+        max_length=4096,
+        description="screen profile: a name that ships, or a TOML file of the site's own",
     )
     snapshot: Path | None = Field(
         default=None, description="PNG of the overlay at each result; default: none is written"
     )
+    audit: Path | None = Field(
+        default=None, description="folder of the audit log, hash-chained; default: none is written"
+    )
     source: SourceConfig = SourceConfig()
     sink: SinkConfig = SinkConfig()
+    inference: InferenceConfig = InferenceConfig()
     mqtt: MqttConfig = MqttConfig()
 
 
@@ -175,6 +208,7 @@ def render_config(config: Config) -> str:
         (masked, ""),
         (masked.source, "source"),
         (masked.sink, "sink"),
+        (masked.inference, "inference"),
         (masked.mqtt, "mqtt"),
     ):
         if heading:
@@ -213,7 +247,12 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _nearest(location: tuple[str, ...]) -> str:
-    sections: dict[str, type[_Section]] = {"source": SourceConfig, "sink": SinkConfig, "mqtt": MqttConfig}
+    sections: dict[str, type[_Section]] = {
+        "source": SourceConfig,
+        "sink": SinkConfig,
+        "inference": InferenceConfig,
+        "mqtt": MqttConfig,
+    }
     known = sections[location[0]].model_fields if len(location) > 1 else Config.model_fields
     close = difflib.get_close_matches(location[-1], known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; remove it (known: {', '.join(sorted(known))})"

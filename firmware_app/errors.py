@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class FibrostageError(Exception):
     """Root of the appliance's own errors."""
@@ -27,6 +29,18 @@ class BundleError(WrongInputError):
     """The model bundle is missing, altered or not meant for this software."""
 
 
+class KeyFileError(WrongInputError):
+    """A key for signing or for checking a bundle cannot be read or is not one."""
+
+
+class TargetError(WrongInputError):
+    """A TensorRT engine is wanted for a GPU that the library at hand cannot build for."""
+
+
+class EngineCacheError(WrongInputError):
+    """The folder for compiled engines cannot be written to."""
+
+
 class ProfileError(WrongInputError):
     """A screen profile is missing or not valid."""
 
@@ -35,9 +49,62 @@ class BrokerError(WrongInputError):
     """The MQTT broker cannot be reached or refuses the connection."""
 
 
+class AuditError(WrongInputError):
+    """The audit log is missing or cannot be used."""
+
+
+class AuditBrokenError(FibrostageError):
+    """The audit log was altered. Programs exit with 1."""
+
+
+class ReportError(WrongInputError):
+    """A recorded result cannot be read, or its report cannot be written."""
+
+
 class SerumError(WrongInputError):
     """A serum value is missing, not positive or absurd."""
 
 
 class EngineError(FibrostageError):
     """The inference runtime failed on this machine. Programs exit with 1."""
+
+
+class NoTensorRtError(EngineError):
+    """TensorRT is not installed on this machine, or cannot be loaded."""
+
+
+class NoGpuError(EngineError):
+    """There is no NVIDIA GPU, or no way to reach it."""
+
+
+class EngineBuildError(EngineError):
+    """TensorRT could not build an engine from a sound graph."""
+
+
+class EngineFileError(EngineError):
+    """A compiled engine in the cache is altered, truncated, or of another machine; `path` is the file."""
+
+    def __init__(self, path: Path, defect: str) -> None:
+        """Name the file and what is wrong with it."""
+        super().__init__(f"engine {path}: {defect}; it is not used; run `fibrostage-export compile` again")
+        self.path = path
+        self.defect = defect
+
+
+class GpuError(EngineError):
+    """The GPU failed; `device` is its name, `call` what was asked of it."""
+
+    def __init__(self, device: str, call: str, cause: str) -> None:
+        """Name the GPU, the call and what the driver said."""
+        super().__init__(f"GPU {device}: {call}: {cause}")
+        self.device = device
+        self.call = call
+        self.cause = cause
+
+
+class GpuOutOfMemoryError(GpuError):
+    """The GPU has no memory left for the engine; other programs may hold it."""
+
+
+class GpuLostError(GpuError):
+    """The GPU's context is dead (fault, reset, unplugged); only a new process gets it back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -15,19 +16,23 @@ from firmware_app.appliance import Step, follow
 from firmware_app.assembly import (
     appliance_of,
     captured_at,
-    load_model,
+    examiner_of,
     screen_reader,
     sink_of,
     source_of,
     time_trusted,
+    with_runtime,
 )
+from firmware_app.audit import Audit
 from firmware_app.config import Config
 from firmware_app.errors import SinkError, SourceError
 from firmware_app.exam_state import AcquisitionAccepted, AcquisitionRefused, Effect, ResultIssued
-from firmware_app.examination import Examiner
+from firmware_app.inference import ChosenEngine
 from firmware_app.journey import Frame
 from firmware_app.messages import Capture
+from firmware_app.model import open_model
 from firmware_app.mqtt import Ward
+from firmware_app.notify import ServiceManager
 from firmware_app.overlay import OverlayState, draw
 from firmware_app.pipeline import Pipeline, open_pipeline
 from firmware_app.presentation import overlay_of
@@ -47,20 +52,39 @@ def run(config: Config, stop: threading.Event) -> None:
         FibrostageError: the appliance cannot go on.
     """
     reader = screen_reader(config.profile)
-    bundle, engine = load_model(config.bundle)
-    appliance = appliance_of(config, bundle, engine, reader)
-    examiner = Examiner(reader, engine, bundle.manifest.bar_range_kpa, uuid4)
+    opened = open_model(config)
+    model = opened.model
+    appliance = appliance_of(config, opened, reader)
+    examiner = examiner_of(reader, model, uuid4)
     reader.warm_up()
     with ExitStack() as parts:
-        parts.enter_context(closing(engine))
+        if model is not None:
+            parts.enter_context(closing(model.engine))
         ward = parts.enter_context(_ward(config, appliance)) if config.mqtt.enabled else None
         pipeline = parts.enter_context(
             open_pipeline(source_of(config.source), sink_of(config.sink), wait_for_source=True)
         )
-        LOG.info("%s runs on %s with bundle %s", appliance.root, engine.name, bundle.manifest.bundle_id)
-        told = Audience(appliance, ward, pipeline, config.snapshot)
+        runs = _runs(appliance)
+        LOG.info("%s runs on %s", appliance.root, runs)
+        if appliance.runtime_reason is not None:
+            LOG.info("chosen because %s", appliance.runtime_reason)
+        audit = None if config.audit is None else Audit(config.audit)
+        told = Audience(
+            appliance, None if model is None else model.engine, ward, pipeline, config.snapshot, audit
+        )
+        manager = ServiceManager()
+        manager.ready(runs)
         for step in follow(pipeline.frames(stop), examiner, captured_at):
             told.tell(step)
+            manager.alive(time.monotonic_ns())
+        manager.stopping()
+
+
+def _runs(appliance: Appliance) -> str:
+    """What scores, for the log."""
+    if appliance.manifest is None:
+        return "no bundle: stiffness only"
+    return f"{appliance.runtime}, bundle {appliance.manifest.bundle_id}"
 
 
 @contextmanager
@@ -75,16 +99,24 @@ def _ward(config: Config, appliance: Appliance) -> Iterator[Ward]:
 
 
 class Audience:
-    """Everyone who is told about a step: the ward, the sonographer, the log, and the snapshot.
+    """Everyone who is told about a step: the audit log, the ward, the sonographer, and the snapshot.
 
     Remembers only what it told last, so that nothing is told twice. Nobody who listens can stop the loop.
     """
 
-    def __init__(
-        self, appliance: Appliance, ward: Ward | None, pipeline: Pipeline, snapshot: Path | None
+    def __init__(  # noqa: PLR0913, PLR0917 - who speaks, what scores, and one argument for each who is told
+        self,
+        appliance: Appliance,
+        engine: ChosenEngine | None,
+        ward: Ward | None,
+        pipeline: Pipeline,
+        snapshot: Path | None,
+        audit: Audit | None,
     ) -> None:
         self._appliance = appliance
+        self._engine = engine
         self._ward = ward
+        self._audit = audit
         self._pipeline = pipeline
         self._snapshot = snapshot
         self._snapshot_due_ns: int | None = None
@@ -98,6 +130,7 @@ class Audience:
         Raises:
             SourceError: a recorded source broke off.
         """
+        self._note_runtime()
         for effect in step.effects:
             self._publish(effect, step)
         match step.event:
@@ -118,6 +151,10 @@ class Audience:
         if step.at is None:
             return
         publication = publication_of(effect, step.at, self._appliance, time_trusted=time_trusted())
+        if publication is not None and self._audit is not None:
+            kind = "cleared" if publication.message is None else publication.message.type
+            content = json.loads(publication.payload) if publication.payload else None
+            self._audit.note(kind, content, step.at.utc)
         if publication is not None and self._ward is not None:
             self._ward.publish(publication)
         match effect:
@@ -129,15 +166,30 @@ class Audience:
                 LOG.info("result %s", result_id)
                 self._snapshot_due_ns = time.monotonic_ns() + SNAPSHOT_AFTER_NS
 
+    def _note_runtime(self) -> None:
+        """Say at once, and before the result that it scored, when another runtime has taken over."""
+        if self._engine is None:
+            return
+        current = with_runtime(self._appliance, self._engine)
+        if current == self._appliance:
+            return
+        if current.runtime != self._appliance.runtime:
+            LOG.warning("the networks now run on %s: %s", current.runtime, current.runtime_reason)
+        self._appliance = current
+        self._publish_status()
+
     def _note_capture(self, capture: Capture) -> None:
         if capture == self._capture:
             return
         self._capture = capture
         LOG.info("capture: %s", capture)
+        self._publish_status()
+
+    def _publish_status(self) -> None:
         if self._ward is not None:
-            now = datetime.now(timezone.utc)
+            now, trusted = datetime.now(timezone.utc), time_trusted()
             self._ward.publish_status(
-                status_message(self._appliance, capture, now, time_trusted=time_trusted())
+                status_message(self._appliance, self._capture, now, time_trusted=trusted)
             )
 
     def _show(self, step: Step) -> None:

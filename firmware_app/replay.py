@@ -11,13 +11,12 @@ from pathlib import Path
 from uuid import UUID, uuid5
 
 from firmware_app.appliance import follow
-from firmware_app.assembly import recorded_at
+from firmware_app.assembly import examiner_of, recorded_at
 from firmware_app.exam_state import AcquisitionAccepted, AcquisitionRefused, ResultIssued
-from firmware_app.examination import Examiner
-from firmware_app.inference import Engine
 from firmware_app.inference.bundle import digest_of
 from firmware_app.journey import Frame
 from firmware_app.messages import AcquisitionMessage, Message, RefusalMessage, ResultMessage
+from firmware_app.model import Model
 from firmware_app.pipeline import open_pipeline
 from firmware_app.publication import Appliance, publication_of
 from firmware_app.screen import ScreenReader
@@ -57,7 +56,7 @@ class Summary:
 def replay(
     path: Path,
     reader: ScreenReader,
-    engine: Engine,
+    model: Model,
     appliance: Appliance,
     on_frame: Callable[[], object] = lambda: None,
 ) -> Iterator[Message | Summary]:
@@ -71,7 +70,7 @@ def replay(
     """
     with open_pipeline(FileSource(path), every_frame=True) as pipeline:
         digest, began_ns = digest_of(path), time.monotonic_ns()
-        examiner = Examiner(reader, engine, trained_range_kpa(appliance), _ids(digest))
+        examiner = examiner_of(reader, model, _ids(digest))
         frames, pts_ns, broke_off = 0, 0, None
         acquisitions = refusals = results = 0
         for step in follow(pipeline.frames(threading.Event()), examiner, recorded_at):
@@ -95,11 +94,6 @@ def replay(
                         yield publication.message
         elapsed_s = (time.monotonic_ns() - began_ns) / 1e9
         yield Summary(digest, frames, pts_ns / 1e9, elapsed_s, acquisitions, refusals, results, broke_off)
-
-
-def trained_range_kpa(appliance: Appliance) -> float:
-    """The colour bar's range that the appliance expects."""
-    return 40.0 if appliance.manifest is None else appliance.manifest.bar_range_kpa
 
 
 def _ids(digest: str) -> Callable[[], UUID]:

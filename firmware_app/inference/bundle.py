@@ -1,32 +1,55 @@
-"""The model bundle: a folder with `bundle.json`, the graph, the model card and golden crops.
+"""The model bundle: a folder with `bundle.json`, its signature, the graph, the card and golden crops.
 
-`bundle.json` is checked against the models below; unknown keys, another format, a graph whose digest
-differs or a path that leaves the folder are refused by name. `load_bundle` is the only way in.
-The bundle's id ends in the digest of `bundle.json` itself, so one id stands for one content.
+`load_bundle` is the only way in. It wants the signature of a trusted key over `bundle.json`, the digest of
+every file that `bundle.json` lists, and no other file; links, other formats and unknown keys are refused by
+name. The bundle's id ends in the digest of the manifest's content, so one id stands for one content.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from firmware_app.errors import BundleError
+from firmware_app.inference.bundle_files import check_digest, digest, names_in, read_object, read_small
+from firmware_app.inference.signature import (
+    SIGNATURE_NAME,
+    SignatureError,
+    TrustedKey,
+    trusted_keys,
+    verify,
+)
 
-FORMAT = 1
+FORMAT = 2
 """The bundle format that this software reads."""
 MANIFEST_NAME = "bundle.json"
 """The file that describes all others of a bundle."""
+MANIFEST_LIMIT = 1 << 20
+"""Bytes of `bundle.json`; it has about 4000."""
+SIGNATURE_LIMIT = 1 << 10
+"""Bytes of `bundle.sig`; it has 202."""
+GRAPH_LIMIT = 1 << 30
+"""Bytes of the graph; two Inception-V3 in float32 have 0.2e9."""
+FILE_LIMIT = 1 << 26
+"""Bytes of any other file, and of what it unpacks to."""
 ID_DIGITS = 12
 """How many hexadecimal digits of the manifest's digest end a bundle's id."""
 Threshold = Literal["ge_s2", "ge_s3", "s4"]
 """A question that is asked of a patient: stage 2 or worse, 3 or worse, 4."""
 THRESHOLDS: tuple[Threshold, ...] = ("ge_s2", "ge_s3", "s4")
 """In the order of the logits."""
+NetworkMethod = Literal["GM", "EM", "GM+EM"]
+"""What the graph scores: gray-scale picture, elastogram, both."""
 
+FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""No folder, no dots in front, nothing that a file system or a shell could take for something else."""
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -43,12 +66,30 @@ class Graph(_Model):
     precision: Literal["fp32", "fp16", "int8"]
 
 
+class Affine(_Model):
+    """What calibration makes of a network's raw log-odds: scale * raw + offset."""
+
+    scale: float = Field(gt=0)
+    offset: float
+
+
+class Calibration(_Model):
+    """How the probabilities were calibrated; the graph holds it already, nobody applies it again."""
+
+    method: str = Field(description="in words, e.g. one factor and three ordered offsets, maximum likelihood")
+    fitted_on: str = Field(description="which patients, in words")
+    patients: int = Field(ge=0)
+    parameters: dict[NetworkMethod, dict[Threshold, Affine]]
+
+
 class OperatingPoint(_Model):
     """Where a patient's probability passes a threshold; between `low` and `high` it is indeterminate."""
 
     cutoff: Probability = Field(description="Youden's cut-off on the training cohort")
     low: Probability
     high: Probability
+    rule_out: Probability = Field(description="below it the stage is ruled out, with high sensitivity")
+    rule_in: Probability = Field(description="from it on the stage is ruled in, with high specificity")
 
     @model_validator(mode="after")
     def _ordered(self) -> OperatingPoint:
@@ -80,18 +121,28 @@ class LsmCutoffs(_Model):
     s4: float = Field(gt=0)
 
 
+class SelfTest(_Model):
+    """What the appliance asks of the bundle on its own processor before it trusts it."""
+
+    file: str = Field(description="golden crops and the recorded answers, listed in files")
+    tolerance: float = Field(gt=0, le=1, description="largest allowed difference of a probability")
+
+
 class Manifest(_Model):
     """The content of `bundle.json`."""
 
     format: int
     bundle_id: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9._-]+$")
     created: str = Field(description="UTC, ISO 8601")
+    software: str = Field(description="what wrote the bundle, with its version")
     notice: str
     graph: Graph
     bar_range_kpa: float = Field(gt=0, description="range of the colour bar that the networks know")
+    calibration: Calibration
     operating_points: dict[Threshold, OperatingPoint] = Field(description="of GM+EM, for patients")
     gm_lsm: dict[Threshold, LsmConfidence]
     lsm_cutoffs: LsmCutoffs
+    self_test: SelfTest
     files: dict[str, Sha256] = Field(description="every other file of the bundle and its digest")
     training: dict[str, str | int | float] = Field(description="command, seeds, versions, digests and times")
 
@@ -101,8 +152,14 @@ class Manifest(_Model):
             missing = [key for key in THRESHOLDS if key not in getattr(self, name)]
             if missing:
                 raise ValueError(f"{name} lacks {', '.join(missing)}")
-        if self.graph.file in self.files or MANIFEST_NAME in self.files:
-            raise ValueError("files lists the graph or bundle.json, which are checked apart")
+        apart = {self.graph.file, MANIFEST_NAME, SIGNATURE_NAME}
+        if apart & set(self.files):
+            raise ValueError("files lists the graph, bundle.json or bundle.sig, which are checked apart")
+        for name in (self.graph.file, *self.files):
+            if re.fullmatch(FILE_NAME, name) is None:
+                raise ValueError(f"{name!r} leads outside the bundle's folder or is not a usable file name")
+        if self.self_test.file not in self.files:
+            raise ValueError(f"self_test names {self.self_test.file!r}, which files does not list")
         return self
 
 
@@ -111,6 +168,8 @@ class Bundle(_Model):
 
     folder: Path
     manifest: Manifest
+    signed_by: str = Field(description="name of the trusted key")
+    fingerprint: Sha256 = Field(description="of that key")
 
     @property
     def graph_path(self) -> Path:
@@ -120,11 +179,8 @@ class Bundle(_Model):
 
 def digest_of(path: Path) -> str:
     """SHA-256 of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return digest(stream)
 
 
 def id_of(name: str, fields: dict[str, JsonValue]) -> str:
@@ -134,41 +190,60 @@ def id_of(name: str, fields: dict[str, JsonValue]) -> str:
     return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]}"
 
 
-def load_bundle(folder: Path) -> Bundle:
+def load_bundle(folder: Path, keys: Sequence[TrustedKey] | None = None) -> Bundle:
     """Check a bundle and return it.
+
+    Args:
+        folder: the bundle's.
+        keys: who is trusted; None: the demonstration's key and the site's.
 
     Raises:
         BundleError: one sentence that names the bundle and what is wrong with it.
+        KeyFileError: a trusted key cannot be read.
     """
     if not folder.is_dir():
         raise BundleError(f"bundle {folder}: no such folder; give the folder that holds {MANIFEST_NAME}")
-    fields = _read_fields(folder)
+    names = names_in(folder)
+    content = read_small(folder, MANIFEST_NAME, MANIFEST_LIMIT)
+    if SIGNATURE_NAME not in names:
+        raise BundleError(f"bundle {folder} is not signed; sign it with `fibrostage-export sign`")
+    line = read_small(folder, SIGNATURE_NAME, SIGNATURE_LIMIT)
+    try:
+        key = verify(content, line, trusted_keys() if keys is None else keys)
+    except SignatureError as error:
+        raise BundleError(f"bundle {folder}: {error}") from error
+    manifest = check_content(folder, names, content)
+    return Bundle(folder=folder.resolve(), manifest=manifest, signed_by=key.name, fingerprint=key.fingerprint)
+
+
+def check_content(folder: Path, names: AbstractSet[str], content: bytes) -> Manifest:
+    """Check everything in a bundle but its signature.
+
+    Args:
+        folder: the bundle's.
+        names: of the files that lie in it.
+        content: bytes of `bundle.json`.
+
+    Raises:
+        BundleError: the manifest is of another format or not valid, or a file does not fit it.
+    """
+    fields = read_object(folder, MANIFEST_NAME, content)
     manifest = _parse(folder, fields)
-    name = manifest.bundle_id.rpartition("-")[0]
-    if manifest.bundle_id != id_of(name, fields):
+    if manifest.bundle_id != id_of(manifest.bundle_id.rpartition("-")[0], fields):
         raise BundleError(f"bundle {folder}: {MANIFEST_NAME} was altered: it does not fit its bundle_id")
-    for file, digest in {manifest.graph.file: manifest.graph.sha256, **manifest.files}.items():
-        _check_file(folder, file, digest)
-    return Bundle(folder=folder.resolve(), manifest=manifest)
+    listed = _listed(manifest)
+    extra = sorted(names - set(listed) - {MANIFEST_NAME, SIGNATURE_NAME})
+    if extra:
+        raise BundleError(f"bundle {folder}: {extra[0]!r} is not listed in {MANIFEST_NAME}; remove it")
+    for file, (sha256, limit) in listed.items():
+        check_digest(folder, file, limit, sha256)
+    return manifest
 
 
-def _read_fields(folder: Path) -> dict[str, JsonValue]:
-    path = _inside(folder, MANIFEST_NAME)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise BundleError(f"bundle {folder}: {MANIFEST_NAME} is not UTF-8 text") from error
-    except OSError as error:
-        reason = error.strerror or "it cannot be read"
-        raise BundleError(f"bundle {folder}: {MANIFEST_NAME} cannot be read: {reason}") from error
-    try:
-        return TypeAdapter(dict[str, JsonValue]).validate_python(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise BundleError(
-            f"bundle {folder}: {MANIFEST_NAME} is not JSON: line {error.lineno}: {error.msg}"
-        ) from error
-    except (ValidationError, RecursionError) as error:
-        raise BundleError(f"bundle {folder}: {MANIFEST_NAME} does not hold one JSON object") from error
+def _listed(manifest: Manifest) -> dict[str, tuple[str, int]]:
+    """Digest and largest size of every listed file."""
+    others = {name: (sha256, FILE_LIMIT) for name, sha256 in manifest.files.items()}
+    return {manifest.graph.file: (manifest.graph.sha256, GRAPH_LIMIT), **others}
 
 
 def _parse(folder: Path, fields: dict[str, JsonValue]) -> Manifest:
@@ -184,30 +259,3 @@ def _parse(folder: Path, fields: dict[str, JsonValue]) -> Manifest:
         where = ".".join(str(part) for part in first["loc"]) or "content"
         message = first["msg"].removeprefix("Value error, ")
         raise BundleError(f"bundle {folder}: {MANIFEST_NAME}: {where}: {message}") from error
-
-
-def _inside(folder: Path, file: str) -> Path:
-    """The file's path, after every link is followed, if it lies inside the bundle's folder."""
-    try:
-        path = (folder / file).resolve()
-        leaves = not path.is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError) as error:
-        raise BundleError(f"bundle {folder}: {file!r} is not a usable file name") from error
-    if leaves:
-        raise BundleError(f"bundle {folder}: {file!r} leads outside the bundle's folder")
-    if not path.is_file():
-        raise BundleError(f"bundle {folder}: {file} is missing")
-    return path
-
-
-def _check_file(folder: Path, file: str, digest: str) -> None:
-    path = _inside(folder, file)
-    try:
-        found = digest_of(path)
-    except OSError as error:
-        raise BundleError(f"bundle {folder}: {file} cannot be read: {error.strerror}") from error
-    if found != digest:
-        raise BundleError(
-            f"bundle {folder}: {file} was altered or truncated: its SHA-256 is {found[:12]}..., "
-            f"{MANIFEST_NAME} says {digest[:12]}..."
-        )

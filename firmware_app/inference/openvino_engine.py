@@ -5,18 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import openvino
 
 from firmware_app.errors import BundleError, EngineError
-from firmware_app.inference.graph import INPUT_SIDE
+from firmware_app.inference.answer import scores_of
+from firmware_app.inference.graph import INPUT_SIDE, INPUTS, LOGITS, OUTPUTS
 from firmware_app.inference.prepare import prepare
-from firmware_app.journey import Crops, ImageScores, Logits, Picture
+from firmware_app.journey import Crops, ImageScores, Picture
 
-INPUTS = ("gray", "elastogram")
-"""Names of the graph's inputs: uint8 RGB (n, 299, 299, 3)."""
-OUTPUTS = ("logits_gm", "logits_em", "logits_gm_em")
-"""Names of the graph's outputs: log-odds (n, 3)."""
 _INPUT_SHAPE = (1, INPUT_SIDE, INPUT_SIDE, 3)
 
 
@@ -48,6 +44,7 @@ class OpenVinoEngine:
             self._request = core.compile_model(model, "CPU", settings).create_infer_request()
         except RuntimeError as error:
             raise EngineError(f"{graph}: OpenVINO cannot compile the graph: {error}") from error
+        self._outputs = tuple(name for port in model.outputs for name in port.names if name in OUTPUTS)
         version = ".".join(openvino.get_version().split("-")[0].split(".")[:2])
         self._name = f"OpenVINO {version} CPU {precision.upper()}"
         self._closed = False
@@ -72,8 +69,7 @@ class OpenVinoEngine:
             answer = self._request.infer(inputs)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO failed: {error}") from error
-        gm, em, gm_em = (_logits(name, answer[name]) for name in OUTPUTS)
-        return ImageScores(gm=gm, em=em, gm_em=gm_em)
+        return scores_of({name: answer[name] for name in self._outputs})
 
     def close(self) -> None:
         """Release the compiled graph; the engine cannot be used afterwards."""
@@ -88,7 +84,7 @@ def _read(core: openvino.Core, graph: Path) -> openvino.Model:
     except RuntimeError as error:
         raise BundleError(f"{graph} is not an ONNX graph that OpenVINO can read; export it anew") from error
     found = {name for port in (*model.inputs, *model.outputs) for name in port.names}
-    missing = [name for name in INPUTS + OUTPUTS if name not in found]
+    missing = [name for name in INPUTS + LOGITS if name not in found]
     if missing:
         raise BundleError(f"{graph} lacks {', '.join(missing)}; it is not the graph of a bundle")
     return model
@@ -96,10 +92,3 @@ def _read(core: openvino.Core, graph: Path) -> openvino.Model:
 
 def _batch(crop: Picture) -> Picture:
     return prepare(crop)[np.newaxis]
-
-
-def _logits(name: str, values: npt.NDArray[np.float32]) -> Logits:
-    if values.shape != (1, 3) or not np.isfinite(values).all():
-        raise EngineError(f"{name} is not three finite numbers: {values.tolist()}")
-    ge_s2, ge_s3, s4 = (float(value) for value in values[0])
-    return ge_s2, ge_s3, s4

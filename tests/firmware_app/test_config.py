@@ -47,10 +47,11 @@ def test_example_loads_and_shows_every_setting() -> None:
     config = load_config(EXAMPLE)
     assert config == Config(room="Ultrasound 1", mqtt=MqttConfig(required=False))
     text = EXAMPLE.read_text(encoding="utf-8")
-    for section in (Config, *(type(section) for section in (config.source, config.sink, config.mqtt))):
+    parts = (config.source, config.sink, config.inference, config.mqtt)
+    for section in (Config, *(type(part) for part in parts)):
         for name, setting in section.model_fields.items():
-            assert name in {"source", "sink", "mqtt"} or f"{name} = " in text
-            assert name in {"source", "sink", "mqtt"} or setting.description
+            assert name in {"source", "sink", "inference", "mqtt"} or f"{name} = " in text
+            assert name in {"source", "sink", "inference", "mqtt"} or setting.description
 
 
 def test_commented_settings_of_the_example_are_valid(tmp_path: Path) -> None:

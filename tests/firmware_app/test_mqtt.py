@@ -23,6 +23,7 @@ from firmware_app.errors import BrokerError, ConfigError
 from firmware_app.exam_events import Event, PatientChanged
 from firmware_app.mqtt import LinkState, Received, Subscriber, Ward
 from firmware_app.publication import Publication, publication_of, status_message
+from firmware_app.wording import NOTICE
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment, uid
 
 ROOT = appliance().root
@@ -107,6 +108,24 @@ def acquisition_publication(number: int) -> Publication:
     made = publication_of(effects[1], moment(number), appliance(), time_trusted=True)
     assert made is not None
     return made
+
+
+def test_subscriber_of_the_documentation_hears_a_result(broker: PrivateBroker) -> None:
+    """The ten lines of docs/integrate.md, run as they stand, print a result with its notice."""
+    page = (Path(__file__).parents[2] / "docs" / "integrate.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    with (
+        ward(settings(broker, required=True)) as running,
+        subprocess.Popen(
+            [sys.executable, "-c", code, broker.host, str(broker.port)], stdout=subprocess.PIPE, text=True
+        ) as listener,
+    ):
+        assert listener.stdout is not None
+        publish(running, *FIVE)
+        line = listener.stdout.readline()
+        listener.kill()
+    assert line.startswith(appliance().device)
+    assert NOTICE in line
 
 
 def test_birth_is_retained_and_death_follows_a_clean_stop(broker: PrivateBroker) -> None:
