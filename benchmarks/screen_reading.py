@@ -1,9 +1,11 @@
-"""Times the reading of one 1440x1080 screen on one core, step by step, beside a plain OpenCV alternative.
+"""Times the reading of one screen on one core: every step inside the real reading, at several sizes.
 
-The alternative takes the same decision the way one would write it first: a conversion of the whole picture to
-HSV, a colour mask with its largest contour for the box, and HoughCircles on the elastogram's pane for the
-Q-box. Times are the process's CPU time, over all of its threads, so that other work on the machine does not
-count. Run: `python benchmarks/screen_reading.py [--rounds 200] [--json]`.
+The steps are clocked where the reader calls them, so that they add up to what is really spent. Beside it
+stands the way one would write it first: a conversion of the whole picture to HSV, a colour mask with its
+largest contour for the box, and HoughCircles for the Q-box. Times are the process's CPU time over all of its
+threads, so that other work on the machine does not count. Pictures differ by noise from round to round.
+
+    python -m benchmarks.screen_reading [--rounds 200] [--json]
 """
 
 from __future__ import annotations
@@ -11,25 +13,71 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 
-from calibration.phantom import draw_acquisition, draw_patient
+from calibration.phantom import Viewport, draw_acquisition, draw_patient
 from calibration.profile import load_profile
-from firmware_app.crop import crop_pair, largest_square
+from firmware_app.crop import crop_pair
 from firmware_app.journey import Frame, Picture
-from firmware_app.screen import ScreenReader
-from firmware_app.screen.banner import banner_digest
-from firmware_app.screen.bar import chroma
-from firmware_app.screen.colour_box import coloured_region, fit_region
-from firmware_app.screen.elastogram import read_elastogram
-from firmware_app.screen.freeze import has_snowflake
-from firmware_app.screen.panes import cut_panes, locate_panes
-from firmware_app.screen.registration import holds, register
+from firmware_app.screen import ScreenReader, elastogram, reader
 
-Step = Callable[[], object]
+RESULT = Path(__file__).parent / "results" / "screen_reading.json"
+STEPS: dict[str, tuple[ModuleType, str]] = {
+    "picture readable": (reader, "unreadable"),
+    "registration, tracked": (reader, "follow"),
+    "texts unchanged": (reader, "still_printed"),
+    "panes": (reader, "cut_panes"),
+    "box, Q-box, square": (reader, "read_elastogram"),
+    "  of these: box": (elastogram, "_outlined_box"),
+    "  of these: Q-box ring": (elastogram, "find_rings"),
+    "  of these: square": (elastogram, "largest_square"),
+    "stiffness": (reader, "measure"),
+    "snowflake": (reader, "has_snowflake"),
+    "banner": (reader, "banner_digest"),
+}
+"""What is clocked: the function that a module calls, by its name there."""
+SIZES = {
+    "720x540": Viewport.fit(720, 540),
+    "1280x1024": Viewport.fit(1280, 1024, stretch=True),
+    "1440x1080": Viewport.fit(1440, 1080),
+    "1920x1080": Viewport.fit(1920, 1080),
+    "3840x2160": Viewport.fit(3840, 2160),
+}
+VARIANTS = 6
+Times = dict[str, list[float]]
+
+
+@contextmanager
+def clocked() -> Iterator[Times]:
+    """Clock the steps for as long as the block lasts; milliseconds of CPU time by name."""
+    times: Times = defaultdict(list)
+    originals = {name: getattr(module, function) for name, (module, function) in STEPS.items()}
+
+    def clock(name: str, original: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **named: object) -> object:
+            began = time.process_time_ns()
+            try:
+                return original(*arguments, **named)
+            finally:
+                times[name].append((time.process_time_ns() - began) / 1e6)
+
+        return call
+
+    for name, (module, function) in STEPS.items():
+        setattr(module, function, clock(name, originals[name]))
+    try:
+        yield times
+    finally:
+        for name, (module, function) in STEPS.items():
+            setattr(module, function, originals[name])
 
 
 def plain_opencv(pixels: Picture) -> tuple[object, object]:
@@ -47,70 +95,93 @@ def plain_opencv(pixels: Picture) -> tuple[object, object]:
     return cv2.approxPolyDP(largest, 4, True), circles
 
 
-def steps(pixels: Picture) -> dict[str, Step]:
-    """Every step of the reading on its own, the whole, and the alternative."""
-    profile = load_profile("aixplorer")
-    reader, frame = ScreenReader(profile), Frame(pixels, 0, 0, 0)
-    reading = reader.inspect(frame)
-    registration = register(pixels, profile)
-    roi, box = reading.roi, reading.colour_box
-    if registration is None or roi is None or box is None:
-        raise SystemExit("the drawn screen was not read; the timing would mean nothing")
-    panes = locate_panes(pixels, registration, profile)
-    pair = cut_panes(pixels, panes)
-    region = coloured_region(pair.coloured_half)
-    if region is None:
-        raise SystemExit("the drawn screen shows no colour; the timing would mean nothing")
-    area = registration.rect(profile.freeze.snowflake_area)
-    return {
-        "read + crop (whole)": lambda: (reader.read(frame), crop_pair(frame, roi)),
-        "registration holds": lambda: holds(registration, pixels),
-        "registration anew": lambda: register(pixels, profile),
-        "panes": lambda: cut_panes(pixels, panes),
-        "chroma of a pane": lambda: chroma(pair.top_half),
-        "first fit of the box": lambda: fit_region(region, 1.0),
-        "box, Q-box, region": lambda: read_elastogram(pair, registration, profile, None),
-        "largest square": lambda: largest_square(box, reading.q_box),
-        "snowflake": lambda: has_snowflake(pixels, area, panes, 1.0),
-        "banner": lambda: banner_digest(pixels, registration, profile),
-        "crop": lambda: crop_pair(frame, roi),
-        "read with text (OCR)": lambda: reader.read_text(frame, reading),
-        "plain OpenCV alternative": lambda: plain_opencv(pixels),
-    }
+def variants_of(picture: Picture) -> list[Frame]:
+    """The picture with different noise, as a live source delivers it."""
+    rng = np.random.default_rng(1)
+    frames = []
+    for number in range(VARIANTS):
+        noise = rng.normal(0.0, 1.2, picture.shape).astype(np.float32)
+        noisy = np.clip(picture + noise, 0, 255).astype(np.uint8)
+        frames.append(Frame(np.ascontiguousarray(noisy), number, number * 16_666_667, 0))
+    return frames
 
 
-def timed(step: Step, rounds: int) -> tuple[float, float]:
-    """Median and 99th percentile of the CPU time in milliseconds."""
+def _ms(step: Callable[[], object]) -> float:
+    began = time.process_time_ns()
     step()
-    times = np.empty(rounds)
-    for index in range(rounds):
-        start = time.process_time()
-        step()
-        times[index] = time.process_time() - start
-    return float(np.median(times) * 1e3), float(np.quantile(times, 0.99) * 1e3)
+    return (time.process_time_ns() - began) / 1e6
+
+
+def read_and_crop(screen_reader: ScreenReader, frame: Frame) -> None:
+    """What every frame of the stream costs.
+
+    Raises:
+        SystemExit: the screen was not read; its time would mean nothing.
+    """
+    reading = screen_reader.read(frame)
+    if reading.roi is None or reading.stiffness is None or reading.q_box is None:
+        raise SystemExit(f"the drawn screen was not read ({reading.rejected}); the time would mean nothing")
+    crop_pair(frame, reading.roi)
+
+
+def measure_size(picture: Picture, rounds: int) -> Times:
+    """Times of whole readings and of their steps, milliseconds."""
+    frames = variants_of(picture)
+    screen_reader = ScreenReader(load_profile("aixplorer"))
+    screen_reader.inspect(frames[0])
+    for frame in frames:  # not measured: caches fill
+        read_and_crop(screen_reader, frame)
+    whole = [_ms(partial(read_and_crop, screen_reader, frames[n % VARIANTS])) for n in range(rounds)]
+    with clocked() as steps:
+        for number in range(rounds):
+            read_and_crop(screen_reader, frames[number % VARIANTS])
+    few = max(rounds // 10, 10)
+    anew = [_ms(partial(ScreenReader(screen_reader.profile).read, frames[n % VARIANTS])) for n in range(few)]
+    reading = screen_reader.read(frames[0])
+    text = [_ms(partial(screen_reader.read_text, frames[0], reading)) for _ in range(max(rounds // 40, 3))]
+    return {"read and crop (whole)": whole, **steps, "first look at a screen": anew, "texts (OCR)": text}
+
+
+def summary(times: Times) -> dict[str, dict[str, float]]:
+    """Median and 99th percentile of each row."""
+    return {
+        name: {
+            "median_ms": round(float(np.median(row)), 3),
+            "p99_ms": round(float(np.quantile(row, 0.99)), 3),
+        }
+        for name, row in times.items()
+    }
 
 
 def main() -> None:
-    """Print the table, or the same as JSON."""
+    """Measure, write the result, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, default=RESULT)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    pixels, _ = draw_acquisition(draw_patient(np.random.default_rng(5), stage=2), 0, 5)
-    slow = {"read with text (OCR)", "plain OpenCV alternative"}
-    results = {
-        name: timed(step, max(5, arguments.rounds // 20) if name in slow else arguments.rounds)
-        for name, step in steps(pixels).items()
+    native, _ = draw_acquisition(draw_patient(np.random.default_rng(5), stage=2), 0, 5)
+    tables = {}
+    for name, view in SIZES.items():
+        rounds = arguments.rounds if name == "1440x1080" else max(arguments.rounds // 4, 20)
+        tables[name] = summary(measure_size(view.apply(native), rounds))
+    alternative = float(np.median([_ms(partial(plain_opencv, native)) for _ in range(9)]))
+    ratio = alternative / tables["1440x1080"]["read and crop (whole)"]["median_ms"]
+    report = {
+        "sizes": tables,
+        "alternative_ms": round(alternative, 2),
+        "alternative_over_whole": round(ratio, 1),
     }
-    ratio = results["plain OpenCV alternative"][0] / results["read + crop (whole)"][0]
+    arguments.out.write_text(json.dumps(report, indent=1) + "\n")
     if arguments.json:
-        table = {name: {"median_ms": median, "p99_ms": p99} for name, (median, p99) in results.items()}
-        print(json.dumps({"steps": table, "alternative_over_whole": ratio}))
+        print(json.dumps(report))
         return
-    for name, (median, p99) in results.items():
-        print(f"{name:28s} median {median:8.3f} ms   p99 {p99:8.3f} ms")
-    print(f"the plain OpenCV alternative takes {ratio:.1f} times as long as reading and cropping")
+    for size, table in tables.items():
+        print(size)
+        for name, row in table.items():
+            print(f"    {name:28s} median {row['median_ms']:9.3f} ms   p99 {row['p99_ms']:9.3f} ms")
+    print(f"the plain OpenCV alternative takes {alternative:.1f} ms, {ratio:.1f} times as long")
 
 
 if __name__ == "__main__":

@@ -1,34 +1,56 @@
-"""`fibrostage inspect`: what the appliance sees in one picture, as JSON and drawn into it."""
+"""`fibrostage inspect`: what the appliance sees in a picture, as JSON and a line; `annotation` draws it."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from firmware_app.annotation import Timings
 from firmware_app.errors import SourceError
 from firmware_app.journey import (
     Circle,
     ColourBar,
     Frame,
     Panes,
-    Picture,
     ReadOut,
     Rect,
     Roi,
+    ScreenPlacement,
     ScreenReading,
     Square,
     Stiffness,
 )
+from firmware_app.screen import ScreenReader
 from firmware_app.wording import NOTICE, WORDINGS
 
-Json = dict[str, "str | int | float | bool | list[int] | list[list[float]] | Json | None"]
+Json = dict[str, "str | int | float | bool | list[int] | list[list[float]] | list[Json | None] | Json | None"]
 
-_SEEN = (80, 220, 80)
-_REFUSED = (60, 60, 240)
-_ROI = (40, 40, 230)
-_RING = (255, 200, 60)
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """One picture, everything that is seen in it, and how long that took."""
+
+    frame: Frame
+    reading: ScreenReading
+    timings: Timings
+
+
+def inspect_frame(frame: Frame, reader: ScreenReader) -> Inspection:
+    """Read a picture as the appliance would: a first look, the next look, then the texts."""
+    reader.warm_up()
+    began = time.perf_counter()
+    reading = reader.read(frame)
+    first = time.perf_counter()
+    reader.read(frame)
+    tracked = time.perf_counter()
+    reading = reader.read_text(frame, reading)
+    text = time.perf_counter()
+    timings = Timings(1e3 * (first - began), 1e3 * (tracked - first), 1e3 * (text - tracked))
+    return Inspection(frame, reading, timings)
 
 
 def load_picture(path: Path) -> Frame:
@@ -49,8 +71,9 @@ def load_picture(path: Path) -> Frame:
     return Frame(np.ascontiguousarray(pixels, dtype=np.uint8), number=0, pts_ns=0, captured_ns=0)
 
 
-def as_json(reading: ScreenReading) -> Json:
-    """The reading with the keys of the contract; what was not found is null."""
+def as_json(inspection: Inspection) -> Json:
+    """The reading with the keys of the contract, and more; what was not found is null."""
+    reading = inspection.reading
     rejected = reading.rejected
     return {
         "frame": {"width": reading.width, "height": reading.height},
@@ -68,7 +91,34 @@ def as_json(reading: ScreenReading) -> Json:
         "stiffness": _stiffness(reading.stiffness),
         "readout": _readout(reading.readout),
         "frozen": reading.frozen,
+        "registration": _registration(reading.registration),
+        "q_boxes": [_circle(circle) for circle in reading.q_boxes],
+        "opacity": {"printed": reading.opacity, "estimated": _rounded(reading.opacity_estimated)},
+        "timings_ms": {
+            "first": round(inspection.timings.first_ms, 2),
+            "tracked": round(inspection.timings.tracked_ms, 2),
+            "text": round(inspection.timings.text_ms, 2),
+        },
         "notice": NOTICE,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _registration(placement: ScreenPlacement | None) -> Json | None:
+    if placement is None:
+        return None
+    return {
+        "scale_x": round(placement.scale_x, 5),
+        "scale_y": round(placement.scale_y, 5),
+        "offset_x": round(placement.offset_x, 2),
+        "offset_y": round(placement.offset_y, 2),
+        "residual_px": round(placement.residual_px, 3),
+        "black": round(placement.black, 1),
+        "white": round(placement.white, 1),
+        "drifted": placement.drifted,
     }
 
 
@@ -122,29 +172,9 @@ def _readout(readout: ReadOut | None) -> Json | None:
         "max_kpa": readout.max_kpa,
         "sd_kpa": readout.sd_kpa,
         "diameter_mm": readout.diameter_mm,
+        "depth_mm": readout.depth_mm,
+        "stability_index": readout.stability_index,
     }
-
-
-def annotate(frame: Frame, reading: ScreenReading) -> Picture:
-    """Draw everything that was found into a copy of the picture, and the verdict along its lower edge."""
-    drawn = frame.pixels.copy()
-    if reading.panes is not None:
-        _box(drawn, reading.panes.elastogram, "elastogram")
-        _box(drawn, reading.panes.gray, "gray scale")
-    if reading.colour_bar is not None:
-        bar = reading.colour_bar
-        text = "bar" if bar.maximum is None else f"{bar.maximum:g} {bar.unit}"
-        _box(drawn, bar.rect, text)
-    if reading.colour_box is not None:
-        cv2.polylines(drawn, [np.rint(reading.colour_box).astype(np.int32)], True, _SEEN, 2, cv2.LINE_AA)
-    if reading.q_box is not None:
-        centre = (round(reading.q_box.x), round(reading.q_box.y))
-        cv2.circle(drawn, centre, round(reading.q_box.r), _RING, 2, cv2.LINE_AA)
-    if reading.roi is not None:
-        for square in (reading.roi.elastogram, reading.roi.gray):
-            corner = (square.x + square.side - 1, square.y + square.side - 1)
-            cv2.rectangle(drawn, (square.x, square.y), corner, _ROI, 2)
-    return _with_verdict(drawn, reading)
 
 
 def verdict_of(reading: ScreenReading) -> str:
@@ -157,19 +187,3 @@ def verdict_of(reading: ScreenReading) -> str:
     wording = WORDINGS[reading.rejected.reason]
     detail = f" ({reading.rejected.detail})" if reading.rejected.detail else ""
     return f"refused: {wording.text}{detail}: {wording.remedy}; {seen}"
-
-
-def _box(drawn: Picture, rect: Rect, label: str) -> None:
-    cv2.rectangle(drawn, (rect.x, rect.y), (rect.x + rect.w - 1, rect.y + rect.h - 1), _SEEN, 1)
-    cv2.putText(
-        drawn, label, (rect.x + 2, rect.y + 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _SEEN, 1, cv2.LINE_AA
-    )
-
-
-def _with_verdict(drawn: Picture, reading: ScreenReading) -> Picture:
-    """Add a strip with the verdict below the picture, so that it covers nothing."""
-    strip = np.zeros((52, drawn.shape[1], 3), np.uint8)
-    colour = _SEEN if reading.rejected is None else _REFUSED
-    for line, text, tone in ((20, verdict_of(reading), colour), (42, NOTICE, (200, 200, 200))):
-        cv2.putText(strip, text, (8, line), cv2.FONT_HERSHEY_SIMPLEX, 0.5, tone, 1, cv2.LINE_AA)
-    return np.vstack([drawn, strip])

@@ -19,13 +19,18 @@ def overlay_of(step: Step, appliance: Appliance) -> OverlayState:
     """The overlay after this step."""
     manifest = appliance.manifest
     state = OverlayState(
-        runtime=appliance.runtime or "no model",
+        runtime=_runtime_of(appliance),
         bundle_id="none" if manifest is None else manifest.bundle_id,
     )
     state = _with_exam(state, step.exam, manifest)
     if isinstance(step.event, SignalLost):
         return replace(state, message=WORDINGS[Reason.NO_SIGNAL])
     return state if step.reading is None else _with_places(state, step.reading)
+
+
+def _runtime_of(appliance: Appliance) -> str:
+    runtime = appliance.runtime or "no model"
+    return f"{runtime}, GPU failed" if appliance.runtime_degraded else runtime
 
 
 def _with_places(state: OverlayState, reading: ScreenReading) -> OverlayState:

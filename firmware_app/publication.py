@@ -18,6 +18,7 @@ from firmware_app.exam_state import (
     ResultIssued,
 )
 from firmware_app.inference.bundle import Manifest
+from firmware_app.inference.shadow import Disagreement
 from firmware_app.outcome import decide
 from firmware_app.payloads import acquisition_message, exam_message, refusal_message, result_message
 from firmware_app.wording import NOTICE
@@ -39,9 +40,13 @@ class Appliance:
         room: name of the room for displays.
         software: name and version.
         runtime: where the networks run, for people; None: no bundle.
+        runtime_reason: why they run there, in one sentence; None: no bundle.
+        runtime_degraded: whether the GPU failed and another runtime took over.
+        shadow: what a second runtime found that runs beside; None: there is none.
         profile_id: of the screen profile.
         manifest: of the loaded bundle; None: stiffness only.
         versions: of the software beneath, by name.
+        bundle_event: what happened to the installed bundle at the start; None: it runs.
     """
 
     site: str
@@ -52,6 +57,10 @@ class Appliance:
     profile_id: str | None = None
     manifest: Manifest | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    runtime_reason: str | None = None
+    runtime_degraded: bool = False
+    shadow: Disagreement | None = None
+    bundle_event: messages.BundleEvent | None = None
 
     @property
     def root(self) -> str:
@@ -121,4 +130,19 @@ def status_message(
         room=appliance.room,
         capture=capture,
         versions=dict(appliance.versions),
+        runtime_reason=appliance.runtime_reason,
+        runtime_degraded=appliance.runtime_degraded,
+        shadow=None if appliance.shadow is None else _shadow_of(appliance.shadow),
+        bundle_event=appliance.bundle_event,
+    )
+
+
+def _shadow_of(found: Disagreement) -> messages.Shadow:
+    return messages.Shadow(
+        runtime=found.name,
+        compared=found.compared,
+        passed_by=found.passed_by,
+        largest_difference=found.largest_difference,
+        stage_flips=found.stage_flips,
+        failure=found.failure,
     )

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from firmware_app.inference import THRESHOLDS
 from firmware_app.inference.bundle import LsmCutoffs, OperatingPoint, Threshold
 from firmware_app.wording import NOTICE
-from model_export.agree import Agreement
+from model_export.agree import Agreement, GraphPrecision
 
 METHODS = ("GM", "EM", "GM+EM", "LSM", "GM+LSM")
 """Rows of the table of AUCs."""
 NAMES: dict[Threshold, str] = {"ge_s2": ">=S2", "ge_s3": ">=S3", "s4": "S4"}
-
+GRAPHS: dict[GraphPrecision, str] = {
+    "fp32": "float32",
+    "fp16": "float16, with the heads and the calibration in float32",
+    "int8": "INT8 with explicit, symmetric Q/DQ nodes; what INT8 hurts is in float32",
+}
 
 TEMPLATE = """\
 # Model card
@@ -27,7 +31,7 @@ frozen stem up to Mixed_6e, and three fully connected layers over both (GM+EM), 
 A patient's log-odds are the mean over five acquisitions.
 
 Inputs are the same square of both panes of a 2D-SWE screen with a colour bar of 0-40 kPa, 299x299 RGB. The
-graph is INT8 with explicit, symmetric Q/DQ nodes.
+graph is {precision}.
 
 ## Data
 
@@ -38,7 +42,7 @@ appliance's own code. Refused by it while the cohort was drawn: {refused}.
 
 ## How good it is
 
-Test patients ({test}), patient level, scored by the INT8 graph of this bundle:
+Test patients ({test}), patient level, scored by the graph of this bundle:
 
 {auc}
 
@@ -49,11 +53,14 @@ to either side, of a patient's mean log-odds, from the spread of the images with
 
 Stiffness cut-offs in kPa: >=S2 {lsm.ge_s2:.2f}, >=S3 {lsm.ge_s3:.2f}, S4 {lsm.s4:.2f} ({lsm.source}).
 
-INT8 against float32 on the test patients: probabilities differ by
+This graph against float32 on the test patients: probabilities differ by
 {agreement.mean_probability_difference:.4f} in the mean and {agreement.largest_probability_difference:.4f} at
-most, AUCs by {agreement.largest_auc_difference:.4f} at most. The published stage, with what it leaves open,
-changes in {agreement.moved} of {agreement.patients} patients; in {agreement.flips} of them the two have no
-stage in common.
+most, AUCs by {agreement.largest_auc_difference:.4f} at most. The stage by the bare cut-offs changes in
+{agreement.flips} of {agreement.patients} patients; the published stage or what it leaves open changes in
+{agreement.interval_flips}, and in {agreement.contradictions} the two have no stage in common.
+
+Pictures whose features lie far from those of the training pictures are refused (out-of-range check). Of the
+test patients' pictures, all of which the networks can know, {strange[0]} of {strange[1]} are refused.
 
 ## Limits
 
@@ -63,6 +70,8 @@ stage in common.
   and one colour range. Inflammation, congestion, cholestasis, a recent meal, antiviral treatment, ascites and
   obesity are not in it.
 - S0 and S1 are not told apart.
+- The out-of-range check knows the simulation's pictures only: it may refuse most pictures of a real scanner.
+  It does not see everything either: inverted gray values and pictures upside down pass as familiar.
 - The cut-offs come from patients that the networks were trained on and are therefore optimistic.
 
 ## Initial weights
@@ -76,22 +85,26 @@ class CardFacts:
     """What the card says.
 
     Attributes:
+        precision: of the graph.
         weights: name and digest of the initial weights' file, or that there was none.
         licence: of the initial weights, as the person who trained gave it.
         patients: training (validation among them), validation and test patients.
         refused: what the appliance refused while the cohort was drawn, by reason.
         auc: by method and threshold, test patients.
         agreement: of INT8 with float32, test patients.
+        strange: test pictures that the out-of-range check refuses, and all of them.
         operating_points: of GM+EM.
         lsm_cutoffs: in kPa.
     """
 
+    precision: GraphPrecision
     weights: str
     licence: str
     patients: tuple[int, int, int]
     refused: dict[str, int]
     auc: dict[str, dict[Threshold, float]]
     agreement: Agreement
+    strange: tuple[int, int]
     operating_points: dict[Threshold, OperatingPoint]
     lsm_cutoffs: LsmCutoffs
 
@@ -100,6 +113,7 @@ def model_card(facts: CardFacts) -> str:
     """The card as Markdown, one line a paragraph."""
     return TEMPLATE.format(
         notice=NOTICE,
+        precision=GRAPHS[facts.precision],
         train=facts.patients[0],
         validation=facts.patients[1],
         test=facts.patients[2],
@@ -108,6 +122,7 @@ def model_card(facts: CardFacts) -> str:
         points=_points(facts.operating_points),
         lsm=facts.lsm_cutoffs,
         agreement=facts.agreement,
+        strange=facts.strange,
         weights=facts.weights,
         licence=facts.licence,
     )
@@ -127,6 +142,8 @@ def _auc_table(auc: dict[str, dict[Threshold, float]]) -> str:
 
 def _points(points: dict[Threshold, OperatingPoint]) -> str:
     return "\n".join(
-        f"- {NAMES[key]}: {point.cutoff:.3f}, indeterminate from {point.low:.3f} to {point.high:.3f}"
+        f"- {NAMES[key]}: {point.cutoff:.3f}, indeterminate from {point.low:.3f} to {point.high:.3f}; "
+        f"ruled out below {point.rule_out:.3f} (95 % sensitivity), "
+        f"ruled in from {point.rule_in:.3f} (95 % specificity)"
         for key, point in points.items()
     )

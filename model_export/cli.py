@@ -14,8 +14,10 @@ from firmware_app import __version__
 from firmware_app.errors import FibrostageError
 from firmware_app.errors import WrongInputError as ApplianceInputError
 from firmware_app.wording import NOTICE
+from model_export.compile_command import compile_engine
 from model_export.errors import ExportError, WrongInputError
-from model_export.evaluate import evaluate
+from model_export.export_command import export_command, quantise_command
+from model_export.sign_command import keygen, sign
 from model_export.train_command import train
 
 
@@ -25,8 +27,30 @@ def program() -> None:
     """Make the models of fibrostage: from a cohort to a bundle."""
 
 
+def _evaluate() -> click.Command:
+    """The command `evaluate`; where its libraries are missing (a Jetson), one that says so."""
+    try:
+        from model_export.evaluate import evaluate  # noqa: PLC0415 - needs matplotlib and scipy
+    except ModuleNotFoundError as error:
+        missing = (
+            f"evaluate needs the extra `train`: {error.name} is missing; pip install 'fibrostage[train]'"
+        )
+
+        def refuse() -> None:
+            raise WrongInputError(missing)
+
+        anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+        return click.Command("evaluate", callback=refuse, help=missing, context_settings=anything)
+    return evaluate
+
+
 program.add_command(train)
-program.add_command(evaluate)
+program.add_command(_evaluate())
+program.add_command(export_command)
+program.add_command(quantise_command)
+program.add_command(compile_engine)
+program.add_command(keygen)
+program.add_command(sign)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -43,6 +43,8 @@ STEM_SHAPE = (768, 17, 17)
 TOP_FEATURES = 2048
 """Features of one top after global average pooling."""
 DROPOUT = 0.5
+SMALLEST_STEP = 1e-4
+"""The least distance between two biases, so that they stay in order."""
 SMALLEST_DEVIATION = 1e-4
 """A pooled feature that varies less over the training pictures is noise of the arithmetic."""
 
@@ -61,6 +63,16 @@ class OrdinalOutput(nn.Module):
         """The three biases, never decreasing, shape (3,)."""
         steps = functional.softplus(self.raw_steps)
         return self.first_bias + torch.cat([torch.zeros_like(steps[:1]), torch.cumsum(steps, dim=0)])
+
+    def recalibrate(self, factor: float, offsets: tuple[float, float, float]) -> None:
+        """Make the log-odds factor * what they were + offsets; their order stays."""
+        with torch.no_grad():
+            biases = factor * self.biases().double() - torch.tensor(offsets, dtype=torch.float64)
+            steps = biases.diff().clamp_min(SMALLEST_STEP)
+            self.score.weight.mul_(factor)
+            self.first_bias.copy_(biases[0].float())
+            # the inverse of softplus
+            self.raw_steps.copy_(torch.log(torch.expm1(steps)).float())
 
     def forward(self, features: Tensor) -> Tensor:
         """Log-odds (n, 3) of features (n, f)."""
@@ -133,6 +145,11 @@ class Head(nn.Module):
         logits: Tensor = self.output(self.layers(self.standardise(features)))
         return logits
 
+    def score(self, features: Tensor) -> Tensor:
+        """The score (n, 1) that all three log-odds share, before their biases are taken off."""
+        score: Tensor = self.output.score(self.layers(self.standardise(features)))
+        return score
+
 
 class FibrosisNetwork(nn.Module):
     """Stem, two tops, three heads. Pictures are float RGB (n, 3, 299, 299) within -1..1."""
@@ -164,7 +181,8 @@ class FibrosisNetwork(nn.Module):
 
 def normalise(pictures: Tensor) -> Tensor:
     """Uint8 RGB (n, 299, 299, 3) to float (n, 3, 299, 299) within -1..1."""
-    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    # Floats first: TensorRT takes uint8 as an input of a graph, but does not transpose it.
+    return pictures.float().permute(0, 3, 1, 2) / 127.5 - 1.0
 
 
 def fold_batch_norm(module: nn.Module) -> nn.Module:

@@ -7,14 +7,17 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from firmware_app.inference.bundle import THRESHOLDS, LsmConfidence, LsmCutoffs, OperatingPoint, Threshold
-from model_export.patient_scores import PatientScores, Vector, positives, sigmoid, youden_cutoff
+from model_export.patient_scores import PatientScores, Vector, positives, sigmoid
+from model_export.statistics.operating_figures import youden_cutoff
 
+RULE_SHARE = 0.95
+"""Sensitivity that ruling out asks for, and specificity that ruling in asks for."""
 ZONE_FACTOR = 1.0
 """Half-width of the indeterminate zone in standard errors of a patient's mean log-odds."""
 
 
 def operating_points(scores: PatientScores, image_sd: float, images: int) -> dict[Threshold, OperatingPoint]:
-    """Youden's cut-off on GM+EM probabilities, and the zone where five other pictures may say the opposite.
+    """Cut-offs on GM+EM probabilities, and the zone where five other pictures may say the opposite.
 
     Args:
         scores: training patients.
@@ -25,10 +28,33 @@ def operating_points(scores: PatientScores, image_sd: float, images: int) -> dic
     truth = positives(scores.stage)
     points: dict[Threshold, OperatingPoint] = {}
     for k, key in enumerate(THRESHOLDS):
-        logit = youden_cutoff(truth[:, k], scores.gm_em[:, k])
-        low, cutoff, high = sigmoid(np.array([logit - half_width, logit, logit + half_width]))
-        points[key] = OperatingPoint(cutoff=float(cutoff), low=float(low), high=float(high))
+        logits, positive = scores.gm_em[:, k], truth[:, k]
+        cutoff = youden_cutoff(logits, positive).cutoff
+        # Where the two classes hardly overlap, Youden's cut-off itself rules in or out.
+        rule_out = min(rule_out_cutoff(logits, positive), cutoff)
+        rule_in = max(rule_in_cutoff(logits, positive), cutoff)
+        wanted = np.array([cutoff, cutoff - half_width, cutoff + half_width, rule_out, rule_in])
+        point, low, high, out, into = (float(chance) for chance in sigmoid(wanted))
+        points[key] = OperatingPoint(cutoff=point, low=low, high=high, rule_out=out, rule_in=into)
     return points
+
+
+def rule_out_cutoff(scores: Vector, positive: npt.NDArray[np.bool_]) -> float:
+    """The highest cut-off that at least 95 % of the positives reach."""
+    ranked = np.sort(scores[positive])
+    return float(ranked[int(np.floor((1.0 - RULE_SHARE) * ranked.size + 1e-9))])
+
+
+def rule_in_cutoff(scores: Vector, positive: npt.NDArray[np.bool_]) -> float:
+    """The lowest cut-off that at least 95 % of the negatives stay below; midway to the next patient."""
+    ranked = np.sort(scores[~positive])
+    highest_allowed = ranked[int(np.ceil(RULE_SHARE * ranked.size - 1e-9)) - 1]
+    above = scores[scores > highest_allowed]
+    return (
+        float((highest_allowed + above.min()) / 2)
+        if above.size
+        else float(np.nextafter(highest_allowed, np.inf))
+    )
 
 
 def image_sd_within_patients(image_logits: Vector) -> float:
@@ -39,7 +65,7 @@ def image_sd_within_patients(image_logits: Vector) -> float:
 def lsm_cutoffs(scores: PatientScores) -> LsmCutoffs:
     """Youden's stiffness cut-offs of the training patients."""
     truth = positives(scores.stage)
-    ge_s2, ge_s3, s4 = (youden_cutoff(truth[:, k], scores.lsm_kpa) for k in range(3))
+    ge_s2, ge_s3, s4 = (youden_cutoff(scores.lsm_kpa, truth[:, k]).cutoff for k in range(3))
     return LsmCutoffs(source="Youden, training patients of this bundle", ge_s2=ge_s2, ge_s3=ge_s3, s4=s4)
 
 

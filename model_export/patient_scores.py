@@ -1,4 +1,4 @@
-"""How well a method tells the stages apart, patient by patient."""
+"""What every patient of a cohort got, and the figures of it at each threshold."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score, roc_curve
+from scipy.special import expit
 
 from firmware_app.inference.bundle import THRESHOLDS, Threshold
+from model_export.errors import WrongInputError
+from model_export.statistics.auc import delong_auc
 
 Vector = npt.NDArray[np.float64]
 LOWEST_STAGE: dict[Threshold, int] = {"ge_s2": 2, "ge_s3": 3, "s4": 4}
@@ -37,25 +39,21 @@ def auc_by_threshold(stage: npt.NDArray[np.int64], scores: Vector) -> dict[Thres
     Args:
         stage: Scheuer stages 0-4, (patients,).
         scores: higher is worse, (patients,) or one column per threshold.
+
+    Raises:
+        WrongInputError: at one threshold all patients are on one side.
     """
     columns = scores if scores.ndim == 2 else np.repeat(scores[:, np.newaxis], len(THRESHOLDS), axis=1)
     truth = positives(stage)
-    return {key: float(roc_auc_score(truth[:, k], columns[:, k])) for k, key in enumerate(THRESHOLDS)}
-
-
-def youden_cutoff(positive: npt.NDArray[np.bool_], score: Vector) -> float:
-    """The cut-off with the greatest sensitivity + specificity; midway to the next lower score.
-
-    Args:
-        positive: who is positive, (patients,).
-        score: higher is worse, (patients,).
-    """
-    false_rate, true_rate, cutoffs = roc_curve(positive, score, drop_intermediate=False)
-    best = float(cutoffs[int(np.argmax(true_rate[1:] - false_rate[1:])) + 1])
-    below = score[score < best]
-    return (best + float(below.max())) / 2 if below.size else best
+    found: dict[Threshold, float] = {}
+    for k, key in enumerate(THRESHOLDS):
+        estimate = delong_auc(columns[:, k], truth[:, k]).auc
+        if estimate is None:
+            raise WrongInputError(f"no AUC at {key}: all patients are on one side of the threshold")
+        found[key] = estimate
+    return found
 
 
 def sigmoid(logits: Vector) -> Vector:
     """Probabilities of log-odds."""
-    return np.asarray(1.0 / (1.0 + np.exp(-logits)), dtype=np.float64)
+    return np.asarray(expit(logits), dtype=np.float64)

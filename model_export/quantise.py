@@ -1,122 +1,134 @@
 """INT8 as explicit Q/DQ nodes with symmetric ranges: the one form that OpenVINO and TensorRT both take.
 
-Weights are symmetric per output channel, activations symmetric per tensor, biases stay float32. The ranges
-of the activations are measured on training crops.
+Weights are symmetric per output channel, activations symmetric per tensor, biases float32. Nodes stand only
+on the inputs of convolutions and fully connected layers; everything else reads the float tensor, because
+OpenVINO 2026.4 computes pooling and concatenation of rounded values wrongly (decision 7).
 """
 
 from __future__ import annotations
 
-import logging
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
-from tqdm import tqdm
+from onnx import helper, numpy_helper
 
-from firmware_app.journey import Picture
-
-QUANTISED_OPERATORS = ("Conv", "Gemm")
-"""Everything that has weights; what stands between is joined by the runtimes themselves."""
+from model_export.graph_edit import Layer, Weight, constants_of, layers_of, rebuild
+from model_export.half import store_half
+from model_export.ranges import LEVELS, SMALLEST_RANGE
 
 
-def quantise(graph: Path, path: Path, gray: Picture, elastogram: Picture, *, progress: bool = False) -> None:
-    """Write the graph with INT8 weights and activations.
+class Precision(str, Enum):
+    """What a layer computes with."""
+
+    INT8 = "int8"
+    """Weights and activations in INT8."""
+    WEIGHTS = "int8_weights"
+    """Weights stored in INT8, arithmetic in float32."""
+    HALF = "half_weights"
+    """Weights stored in float16, arithmetic in float32."""
+    FLOAT = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class RoundedWeight:
+    """A weight in steps of its channel.
+
+    Attributes:
+        integers: int8, of the weight's shape.
+        scales: step of every output channel, (channels,).
+        shift: what rounding adds to the mean output of every channel; it is taken out of the bias.
+    """
+
+    integers: npt.NDArray[np.int8]
+    scales: Weight
+    shift: Weight
+
+
+def quantise(
+    model: onnx.ModelProto,
+    ranges: Mapping[str, float],
+    precisions: Mapping[str, Precision],
+    rounded: Mapping[str, RoundedWeight],
+) -> onnx.ModelProto:
+    """The graph with its layers in the precisions asked for.
 
     Args:
-        graph: the float32 ONNX graph of a bundle.
-        path: the file to write.
-        gray: gray-scale crops that set the ranges, uint8 (n, 299, 299, 3), from training patients.
-        elastogram: the elastogram crops of the same acquisitions.
-        progress: show a bar.
+        model: the float32 graph of a bundle.
+        ranges: the largest absolute value of every tensor that an INT8 layer reads.
+        precisions: by the layer's name.
+        rounded: by the layer's name; a layer that is not in it is rounded to the nearest step.
+
+    Returns:
+        A new graph, checked by whoever writes it.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = Path(folder) / "prepared.onnx"
-        quant_pre_process(str(graph), str(prepared), skip_symbolic_shape=True)
-        logging.getLogger().setLevel(logging.ERROR)  # the library logs one line per tensor at the root
-        quantize_static(
-            str(prepared),
-            str(path),
-            _Crops(gray, elastogram, progress=progress),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=list(QUANTISED_OPERATORS),
-            nodes_to_exclude=_kept_in_float(prepared),
-            per_channel=True,
-            activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
-            extra_options={
-                "ActivationSymmetric": True,
-                "WeightSymmetric": True,
-                "QuantizeBias": False,
-                "OpTypesToExcludeOutputQuantization": list(QUANTISED_OPERATORS),
-            },
-        )
-    _feed_pooling_in_float(path)
-    onnx.checker.check_model(str(path), full_check=True)
+    layers = {layer.node: layer for layer in layers_of(model)}
+    constants = constants_of(model)
+    nodes: list[onnx.NodeProto] = []
+    added: dict[str, onnx.TensorProto] = {}
+    for old in model.graph.node:
+        node = onnx.NodeProto()
+        node.CopyFrom(old)
+        layer = layers.get(node.name)
+        precision = precisions[layer.name] if layer else Precision.FLOAT
+        if layer is not None and precision is Precision.HALF:
+            nodes.append(store_half(layer, constants[layer.weight], node, added))
+        elif layer is not None and precision is not Precision.FLOAT:
+            weight = rounded.get(layer.name) or round_to_nearest(constants[layer.weight])
+            nodes.append(_store_int8(layer, weight, node, added))
+            if layer.bias is not None:
+                _shift_bias(layer.bias, constants[layer.bias] - weight.shift, node, added)
+        if layer is not None and precision is Precision.INT8:
+            node.input[0] = f"{layer.reads}_dequantised"
+            if f"{layer.reads}_scale" not in added:
+                nodes += _round(layer.reads, ranges[layer.reads], added)
+        nodes.append(node)
+    return rebuild(model, nodes, added)
 
 
-STEM_CONVOLUTIONS = 5
-"""Convolutions before the first inception block: few weights, large maps, and most of the loss of INT8."""
+def weight_scales(weight: Weight) -> Weight:
+    """Step of every output channel, (channels,)."""
+    largest = np.abs(weight.reshape(len(weight), -1)).max(axis=1)
+    return np.asarray(np.maximum(largest, SMALLEST_RANGE) / LEVELS, dtype=np.float32)
 
 
-def _kept_in_float(graph: Path) -> list[str]:
-    """Names of the layers that keep float32: the scores, and the convolutions before the inception blocks.
-
-    A score is a small layer, and 256 steps are too few for it. Quantising the first five convolutions triples
-    the change of the probabilities (from .013 to .037 in the mean, measured on 40 patients) and saves 6 ms of
-    44. The normalisation before the first one looks to OpenVINO like a dequantisation: it would move into
-    an INT8 convolution, with a rounded offset.
-    """
-    nodes = onnx.load(str(graph))
-    widths = {weight.name: min(weight.dims) for weight in nodes.graph.initializer if len(weight.dims) == 2}
-    scores = [n.name for n in nodes.graph.node if n.op_type == "Gemm" and widths.get(n.input[1]) == 1]
-    convolutions = [node.name for node in nodes.graph.node if node.op_type == "Conv"]
-    return [*scores, *convolutions[:STEM_CONVOLUTIONS]]
+def round_to_nearest(weight: Weight) -> RoundedWeight:
+    """Every weight to the nearest step of its channel."""
+    scales = weight_scales(weight)
+    steps = scales.reshape(-1, *[1] * (weight.ndim - 1))
+    integers = np.clip(np.rint(weight / steps), -LEVELS, LEVELS).astype(np.int8)
+    return RoundedWeight(integers, scales, np.zeros_like(scales))
 
 
-def _feed_pooling_in_float(path: Path) -> None:
-    """Let only convolutions and fully connected layers read quantised values, as TensorRT's guide asks.
-
-    The library also hands them to the pooling and the concatenation beside; OpenVINO 2026.4 then computes the
-    pooled branch wrongly (measured: log-odds off by 30).
-    """
-    model = onnx.load(str(path))
-    producers = {output: node for node in model.graph.node for output in node.output}
-    for node in model.graph.node:
-        if node.op_type in {*QUANTISED_OPERATORS, "QuantizeLinear", "DequantizeLinear"}:
-            continue
-        for position, name in enumerate(node.input):
-            dequantise = producers.get(name)
-            if dequantise is not None and dequantise.op_type == "DequantizeLinear":
-                quantise_node = producers.get(dequantise.input[0])
-                if quantise_node is not None:
-                    node.input[position] = quantise_node.input[0]
-    onnx.save(model, str(path))
+def _store_int8(
+    layer: Layer, weight: RoundedWeight, reader: onnx.NodeProto, added: dict[str, onnx.TensorProto]
+) -> onnx.NodeProto:
+    """Store a weight in INT8; returns the node that makes float32 of it."""
+    inputs = [f"{layer.weight}_stored", f"{layer.weight}_scale", f"{layer.weight}_zero"]
+    zeros = np.zeros(len(weight.scales), dtype=np.int8)
+    for name, values in zip(inputs, (weight.integers, weight.scales, zeros), strict=True):
+        added[name] = numpy_helper.from_array(values, name)
+    reader.input[1] = f"{layer.weight}_restored"
+    return helper.make_node(
+        "DequantizeLinear", inputs, [reader.input[1]], name=f"{layer.weight}_restored", axis=0
+    )
 
 
-class _Crops(CalibrationDataReader):  # type: ignore[misc]  # the library is untyped
-    """Hands the crops to the library one acquisition at a time."""
+def _shift_bias(name: str, bias: Weight, reader: onnx.NodeProto, added: dict[str, onnx.TensorProto]) -> None:
+    reader.input[2] = f"{name}_shifted"
+    added[reader.input[2]] = numpy_helper.from_array(bias.astype(np.float32), reader.input[2])
 
-    def __init__(self, gray: Picture, elastogram: Picture, *, progress: bool) -> None:
-        pairs = zip(gray, elastogram, strict=True)
-        self._pairs: Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]] = iter(
-            tqdm(pairs, total=len(gray), desc="INT8 ranges", unit="picture", disable=not progress)
-        )
 
-    def get_next(self) -> dict[str, Picture] | None:
-        """The next acquisition, None after the last."""
-        pair = next(self._pairs, None)
-        if pair is None:
-            return None
-        return {"gray": pair[0][np.newaxis], "elastogram": pair[1][np.newaxis]}
+def _round(tensor: str, largest: float, added: dict[str, onnx.TensorProto]) -> list[onnx.NodeProto]:
+    """A tensor in steps of its range: `{tensor}_dequantised`."""
+    scale, zero = f"{tensor}_scale", f"{tensor}_zero"
+    added[scale] = numpy_helper.from_array(np.array(largest / LEVELS, dtype=np.float32), scale)
+    added[zero] = numpy_helper.from_array(np.array(0, dtype=np.int8), zero)
+    middle, end = f"{tensor}_quantised", f"{tensor}_dequantised"
+    return [
+        helper.make_node("QuantizeLinear", [tensor, scale, zero], [middle], name=middle),
+        helper.make_node("DequantizeLinear", [middle, scale, zero], [end], name=end),
+    ]

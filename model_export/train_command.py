@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from model_export.errors import WrongInputError
+from model_export.sign_command import key_option
+from model_export.signing import read_key
 
 _Path = click.Path(path_type=Path)
 _MISSING = "training needs the extra `train`, and {name} is not installed; pip install 'fibrostage[train]'"
@@ -40,6 +42,7 @@ _MISSING = "training needs the extra `train`, and {name} is not installed; pip i
 @click.option("--head-epochs", type=click.IntRange(1), default=40, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
+@key_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     weights: Path | None,
@@ -56,6 +59,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     head_epochs: int,
     seed: int,
     processes: int,
+    key_path: Path | None,
     as_json: bool,  # noqa: FBT001 - a flag of the command line
 ) -> None:
     """Draw a virtual cohort, train GM, EM and GM+EM on it, and write a bundle.
@@ -71,9 +75,10 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise WrongInputError("--weights and --random-weights exclude each other; give one of them")
     try:
         # torch takes seconds to import, and is absent where only the appliance is installed
+        from model_export.stages import Request  # noqa: PLC0415 - see above
         from model_export.train import TrainingOptions  # noqa: PLC0415 - see above
         from model_export.weights import InputRange  # noqa: PLC0415 - see above
-        from model_export.workflow import Request, make_bundle  # noqa: PLC0415 - see above
+        from model_export.workflow import make_bundle  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise WrongInputError(_MISSING.format(name=error.name)) from error
     logging.basicConfig(level=logging.WARNING)
@@ -81,7 +86,6 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
         weights=weights,
         input_range=InputRange(weights_range),
         licence=licence,
-        out=out,
         work=work,
         name=name,
         patients_train=patients_train,
@@ -90,7 +94,8 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
         options=TrainingOptions(seed=seed, epochs=epochs, head_epochs=head_epochs),
         processes=processes,
     )
-    bundle = make_bundle(request, datetime.now(timezone.utc))
+    key = None if key_path is None else read_key(key_path)
+    bundle = make_bundle(request, out, datetime.now(timezone.utc), key)
     metrics = json.loads((bundle.folder / "metrics.json").read_text(encoding="utf-8"))
     answer = {"bundle_id": bundle.manifest.bundle_id, "folder": str(out), **metrics}
     if as_json:

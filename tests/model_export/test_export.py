@@ -1,10 +1,8 @@
-"""The graph says what the network says, in float32 and in INT8; else no bundle is written."""
+"""The graph says what the network says, in float32, float16, INT8; maps and features are what they claim."""
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -14,26 +12,20 @@ _WHY = "training needs the extra `train`, which is not installed"
 torch = pytest.importorskip("torch", reason=_WHY)
 onnx = pytest.importorskip("onnx", reason=_WHY)
 
-from firmware_app.errors import BundleError  # noqa: E402 - after the check that torch is there
-from firmware_app.inference import load_bundle, open_engine  # noqa: E402
-from firmware_app.inference.bundle import LsmConfidence, LsmCutoffs, OperatingPoint, Threshold  # noqa: E402
+from firmware_app.inference.graph import INPUTS, OUTPUTS  # noqa: E402 - after the check that torch is there
 from firmware_app.inference.openvino_engine import OpenVinoEngine  # noqa: E402
-from firmware_app.journey import Picture  # noqa: E402
+from firmware_app.journey import Crops, Picture  # noqa: E402
 from model_export import agree  # noqa: E402
-from model_export.bundle_writer import BundleContent, Golden, read_golden, write_bundle  # noqa: E402
-from model_export.errors import GateError, WrongInputError  # noqa: E402
 from model_export.export import export_onnx  # noqa: E402
+from model_export.graph_edit import layers_of, save_checked  # noqa: E402
+from model_export.half import to_half  # noqa: E402
+from model_export.int8 import ALWAYS_FLOAT, Int8Parts, build_int8, load_choices  # noqa: E402
 from model_export.network import FibrosisNetwork  # noqa: E402
-from model_export.patient_scores import PatientScores  # noqa: E402
-from model_export.quantise import STEM_CONVOLUTIONS, quantise  # noqa: E402
+from model_export.ranges import measure  # noqa: E402
 from model_export.weights import random_trunk  # noqa: E402
 
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
-POINTS: dict[Threshold, OperatingPoint] = {
-    "ge_s2": OperatingPoint(cutoff=0.5, low=0.4, high=0.6),
-    "ge_s3": OperatingPoint(cutoff=0.5, low=0.4, high=0.6),
-    "s4": OperatingPoint(cutoff=0.5, low=0.4, high=0.6),
-}
+pytestmark = pytest.mark.timeout(240)
+"""Exporting the whole network takes some 10 s on a quiet core; on a busy machine many times that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,170 +34,134 @@ class Exported:
 
     network: FibrosisNetwork
     exact: Path
-    int8: Path
+    half: Path
     gray: Picture
     elastogram: Picture
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """Exported and quantised once for all tests."""
+    """Exported once for all tests."""
     folder = tmp_path_factory.mktemp("graphs")
     rng = np.random.default_rng(4)
-    tones = rng.integers(20, 200, (6, 1, 1, 3)) + rng.integers(0, 50, (2, 6, 299, 299, 3))
+    tones = rng.integers(20, 200, (3, 1, 1, 3)) + rng.integers(0, 50, (2, 3, 299, 299, 3))
     gray, elastogram = tones.astype(np.uint8)
     network = FibrosisNetwork(random_trunk(9)).eval()
-    export_onnx(network, folder / "float32.onnx")
-    quantise(folder / "float32.onnx", folder / "int8.onnx", gray, elastogram)
-    return Exported(network, folder / "float32.onnx", folder / "int8.onnx", gray, elastogram)
+    for head in (network.gm_head, network.em_head, network.fusion_head):
+        features = head.standardise.mean.numel()
+        head.standardise.fit(torch.rand(50, features, generator=torch.Generator().manual_seed(1)))
+    export_onnx(network, folder / "fp32.onnx")
+    save_checked(to_half(onnx.load(str(folder / "fp32.onnx"))), folder / "fp16.onnx")
+    return Exported(network, folder / "fp32.onnx", folder / "fp16.onnx", gray, elastogram)
+
+
+def run(graph: Path, gray: Picture, elastogram: Picture) -> dict[str, np.ndarray]:
+    """Every output of a graph in ONNX Runtime."""
+    import onnxruntime  # noqa: PLC0415 - after the check that the extra is there
+
+    session = onnxruntime.InferenceSession(str(graph))
+    answers = session.run(list(OUTPUTS), {"gray": gray, "elastogram": elastogram})
+    return dict(zip(OUTPUTS, answers, strict=True))
 
 
 def test_graph_says_what_the_network_says_for_any_batch(exported: Exported) -> None:
     """Float32 in ONNX Runtime equals torch, one acquisition at a time and three at once."""
-    import onnxruntime  # noqa: PLC0415 - after the check that the extra is there
-
-    expected = agree.score_network(exported.network, exported.gray[:3], exported.elastogram[:3])
-    found = agree.score_graph(exported.exact, exported.gray[:3], exported.elastogram[:3])
+    expected = agree.score_network(exported.network, exported.gray, exported.elastogram)
+    found = agree.score_graph(exported.exact, exported.gray, exported.elastogram)
     assert agree.check_export(expected, found) < 1e-3
-    session = onnxruntime.InferenceSession(str(exported.exact))
-    inputs = {"gray": exported.gray[:3], "elastogram": exported.elastogram[:3]}
-    together = np.stack(session.run(["logits_gm", "logits_em", "logits_gm_em"], inputs), axis=1)
-    np.testing.assert_allclose(together, expected, atol=1e-3)
+    answers = run(exported.exact, exported.gray, exported.elastogram)
+    for method, name in enumerate(("gm", "em", "gm_em")):
+        np.testing.assert_allclose(answers[f"logits_{name}"], expected[:, method], atol=1e-3)
+        chances = 1.0 / (1.0 + np.exp(-expected[:, method]))
+        np.testing.assert_allclose(answers[f"probabilities_{name}"], chances, atol=1e-3)
+
+
+def test_mean_of_a_map_is_the_score_that_it_explains(exported: Exported) -> None:
+    """The 8x8 class-activation map is exact: its mean is the log-odds before the bias is taken off."""
+    answers = run(exported.exact, exported.gray, exported.elastogram)
+    for name, head in (("gm", exported.network.gm_head), ("em", exported.network.em_head)):
+        maps, biases = answers[f"activation_{name}"], head.output.biases().detach().numpy()
+        assert maps.shape == (3, 8, 8)
+        assert maps.std(axis=(1, 2)).min() > 0
+        np.testing.assert_allclose(
+            maps.mean(axis=(1, 2))[:, np.newaxis] - biases, answers[f"logits_{name}"], atol=1e-3
+        )
+
+
+def test_features_are_the_pooled_ones(exported: Exported) -> None:
+    """The 2048 features are those that the heads score."""
+    answers = run(exported.exact, exported.gray, exported.elastogram)
+    for name, head in (("gm", exported.network.gm_head), ("em", exported.network.em_head)):
+        features = torch.from_numpy(answers[f"features_{name}"])
+        assert features.shape == (3, 2048)
+        with torch.inference_mode():
+            np.testing.assert_allclose(head(features).numpy(), answers[f"logits_{name}"], atol=1e-3)
 
 
 def test_graph_keeps_to_what_tensorrt_reads(exported: Exported) -> None:
-    """Operator set 20 at most, named inputs and outputs, no batch norm left, one file."""
-    model = onnx.load(str(exported.exact))
-    assert next(entry.version for entry in model.opset_import if entry.domain == "") <= 20
-    assert [value.name for value in model.graph.input] == ["gray", "elastogram"]
-    assert [value.name for value in model.graph.output] == ["logits_gm", "logits_em", "logits_gm_em"]
-    assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
-    assert [file.name for file in exported.exact.parent.iterdir() if "data" in file.name] == []
+    """Operator set 20 at most, named inputs and outputs, no batch norm, one file, no path of this machine."""
+    for path in (exported.exact, exported.half):
+        model = onnx.load(str(path))
+        assert next(entry.version for entry in model.opset_import if entry.domain == "") <= 20
+        assert tuple(value.name for value in model.graph.input) == INPUTS
+        assert tuple(value.name for value in model.graph.output) == OUTPUTS
+        assert {value.type.tensor_type.elem_type for value in model.graph.output} == {onnx.TensorProto.FLOAT}
+        assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
+        assert str(Path(__file__).parents[2]).encode() not in path.read_bytes()
+    assert sorted(file.name for file in exported.exact.parent.iterdir()) == ["fp16.onnx", "fp32.onnx"]
 
 
-def test_int8_is_symmetric_everywhere(exported: Exported) -> None:
-    """Zero points are 0, weights of the inception blocks int8: TensorRT takes nothing else."""
-    model = onnx.load(str(exported.int8))
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type in {"QuantizeLinear", "DequantizeLinear"}:
-            assert constants[node.input[2]].dtype == np.int8
-            assert not constants[node.input[2]].any()
-    producers = {node.output[0]: node for node in model.graph.node}
-    blocks = [node for node in model.graph.node if node.op_type == "Conv"][STEM_CONVOLUTIONS:]
-    assert len(blocks) > 100
-    for node in blocks:
-        assert producers[node.input[0]].op_type == "DequantizeLinear"
-        assert constants[producers[node.input[1]].input[0]].dtype == np.int8
+def test_same_network_gives_the_same_bytes(exported: Exported, tmp_path: Path) -> None:
+    """Exported and halved again, both graphs are the same to the last byte."""
+    export_onnx(exported.network, tmp_path / "fp32.onnx")
+    save_checked(to_half(onnx.load(str(tmp_path / "fp32.onnx"))), tmp_path / "fp16.onnx")
+    assert (tmp_path / "fp32.onnx").read_bytes() == exported.exact.read_bytes()
+    assert (tmp_path / "fp16.onnx").read_bytes() == exported.half.read_bytes()
 
 
-def test_only_layers_with_weights_read_rounded_values(exported: Exported) -> None:
-    """OpenVINO 2026.4 computes pooling and ReLU of rounded values wrongly: they must read float32."""
-    model = onnx.load(str(exported.int8))
-    producers = {node.output[0]: node.op_type for node in model.graph.node}
-    readers = {
-        node.op_type
-        for node in model.graph.node
-        if any(producers.get(name) == "DequantizeLinear" for name in node.input)
-    }
-    assert readers == {"Conv", "Gemm"}
-
-
-def test_openvino_and_onnx_runtime_agree_on_int8(exported: Exported) -> None:
-    """Two independent runtimes read the Q/DQ graph alike, and both are near float32."""
+def test_float16_is_near_float32_and_half_the_size(exported: Exported) -> None:
+    """Convolutions read float16, heads float32; the log-odds move by little against their spread."""
+    assert exported.half.stat().st_size < 0.51 * exported.exact.stat().st_size
+    model = onnx.shape_inference.infer_shapes(onnx.load(str(exported.half)))
+    types = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+    convolutions = [
+        node for node in model.graph.node if node.op_type == "Conv" and "_map" not in node.input[1]
+    ]
+    assert {types[node.input[0]] for node in convolutions} == {onnx.TensorProto.FLOAT16}
+    heads = [node for node in model.graph.node if node.op_type == "Gemm"]
+    assert {types[node.output[0]] for node in heads} == {onnx.TensorProto.FLOAT}
     exact = agree.score_graph(exported.exact, exported.gray, exported.elastogram)
-    by_ort = agree.score_graph(exported.int8, exported.gray, exported.elastogram)
-    engine = OpenVinoEngine(exported.int8, "int8")
-    by_openvino = agree.score_engine(engine, exported.gray, exported.elastogram)
+    found = agree.score_graph(exported.half, exported.gray, exported.elastogram)
+    assert np.abs(found - exact).max() < 0.05 * np.ptp(exact)
+
+
+def test_engine_hands_out_maps_and_features(exported: Exported) -> None:
+    """The appliance's engine gives the graph's own maps and features beside the log-odds."""
+    expected = run(exported.exact, exported.gray[:1], exported.elastogram[:1])
+    engine = OpenVinoEngine(exported.exact, "fp32")
+    scores = engine.score(Crops(exported.elastogram[0], exported.gray[0]))
+    engine.score(Crops(exported.elastogram[1], exported.gray[1]))
+    engine.close()
+    assert scores.attention is not None
+    assert scores.features is not None
+    np.testing.assert_allclose(scores.gm_em, expected["logits_gm_em"][0], atol=1e-3)
+    np.testing.assert_allclose(scores.attention.em, expected["activation_em"][0], atol=1e-3)
+    np.testing.assert_allclose(scores.features.gm, expected["features_gm"][0], atol=1e-3)
+
+
+def test_openvino_and_onnx_runtime_agree_on_int8(exported: Exported, tmp_path: Path) -> None:
+    """Two independent runtimes read the Q/DQ graph alike, and both are near float32."""
+    model = onnx.load(str(exported.exact))
+    tensors = sorted({layer.reads for layer in layers_of(model) if layer.name not in ALWAYS_FLOAT})
+    parts = Int8Parts(measure(model, tensors, exported.gray, exported.elastogram), {})
+    choices = load_choices().model_copy(update={"feedback": False})
+    save_checked(build_int8(model, parts, choices), tmp_path / "int8.onnx")
+    assert (tmp_path / "int8.onnx").stat().st_size < 45_000_000
+    exact = agree.score_graph(exported.exact, exported.gray, exported.elastogram)
+    by_runtime = agree.score_graph(tmp_path / "int8.onnx", exported.gray, exported.elastogram)
+    engine = OpenVinoEngine(tmp_path / "int8.onnx", "int8")
+    by_engine = agree.score_engine(engine, exported.gray, exported.elastogram)
     engine.close()
     spread = exact[:, :, 0].std(axis=0).max()
-    assert np.abs(by_ort - by_openvino).max() < 0.2 * spread
-    assert np.abs(exact - by_openvino).max() < 0.5 * spread
-
-
-def test_gate_stops_a_graph_that_says_something_else() -> None:
-    """Log-odds that are off, or not numbers, stop the export."""
-    sound = np.zeros((2, 3, 3))
-    assert agree.check_export(sound, sound + 1e-6) < 1e-5
-    for wrong in (sound + 0.01, sound * np.nan):
-        with pytest.raises(GateError, match="differs from the network"):
-            agree.check_export(sound, wrong)
-
-
-def scores(shift: float) -> PatientScores:
-    """Two hundred patients whose log-odds follow the stage."""
-    rng = np.random.default_rng(6)
-    stage = rng.integers(0, 5, 200)
-    logits = (rng.normal(size=200) + stage - 2)[:, np.newaxis] - np.array([0.0, 1.0, 2.0]) + shift
-    return PatientScores(
-        stage=stage, lsm_kpa=5.0 + stage.astype(np.float64), gm=logits, em=logits, gm_em=logits
-    )
-
-
-def test_gate_stops_int8_that_moves_patients() -> None:
-    """Nothing moved passes; a shift of all probabilities, or scores of noise, do not."""
-    agreement = agree.check_int8(scores(0.0), scores(0.0), POINTS)
-    assert (agreement.flips, agreement.largest_auc_difference) == (0, 0.0)
-    with pytest.raises(GateError, match="mean probability"):
-        agree.check_int8(scores(0.0), scores(1.0), POINTS)
-    noise = np.random.default_rng(7).normal(size=(200, 3)) * 0.5
-    blurred = dataclasses.replace(scores(0.0), gm=scores(0.0).gm + noise)
-    with pytest.raises(GateError, match="AUC"):
-        agree.check_int8(scores(0.0), blurred, POINTS)
-
-
-def content_of(exported: Exported) -> BundleContent:
-    """A bundle's content around the INT8 graph."""
-    weights = LsmConfidence(ln_cutoff_kpa=2.0, scale=0.3, intercept=-4.0, w_gm=4.0, w_lsm=4.0)
-    zeros = np.zeros((2, 3, 3), dtype=np.float32)
-    return BundleContent(
-        name="test",
-        graph=exported.int8,
-        precision="int8",
-        operating_points=POINTS,
-        gm_lsm={"ge_s2": weights, "ge_s3": weights, "s4": weights},
-        lsm_cutoffs=LsmCutoffs(source="test", ge_s2=7.6, ge_s3=9.2, s4=10.4),
-        training={"seed": 1},
-        golden=Golden(exported.gray[:2], exported.elastogram[:2], zeros, zeros),
-        metrics={"auc": {"GM": 0.5}},
-        card="# Card\n",
-    )
-
-
-def test_written_bundle_loads_and_runs_and_replaces_an_older_one(exported: Exported, tmp_path: Path) -> None:
-    """What is written passes `load_bundle`, opens in the engine, and takes the place of the bundle before."""
-    first = write_bundle(tmp_path / "bundle", content_of(exported), NOW)
-    other = dataclasses.replace(content_of(exported), training={"seed": 2})
-    second = write_bundle(tmp_path / "bundle", other, NOW)
-    assert first.manifest.bundle_id != second.manifest.bundle_id
-    assert load_bundle(tmp_path / "bundle").manifest == second.manifest
-    assert (read_golden(second).gray == exported.gray[:2]).all()
-    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
-    engine = open_engine(second)
-    assert engine.name.endswith("CPU INT8")
-    engine.close()
-
-
-@pytest.mark.parametrize("name", ["graph.onnx", "golden.npz", "metrics.json", "model_card.md"])
-def test_every_file_of_a_written_bundle_is_guarded(exported: Exported, tmp_path: Path, name: str) -> None:
-    """One flipped byte in any file of a written bundle is found and named."""
-    bundle = write_bundle(tmp_path / "bundle", content_of(exported), NOW)
-    content = bytearray((bundle.folder / name).read_bytes())
-    content[len(content) // 3] ^= 4
-    (bundle.folder / name).write_bytes(bytes(content))
-    with pytest.raises(BundleError, match=name):
-        load_bundle(bundle.folder)
-
-
-def test_same_content_gives_the_same_id(exported: Exported, tmp_path: Path) -> None:
-    """The id names the content: written twice, it is the same."""
-    ids = {write_bundle(tmp_path / name, content_of(exported), NOW).manifest.bundle_id for name in "ab"}
-    assert len(ids) == 1
-
-
-def test_folder_of_something_else_is_left_alone(exported: Exported, tmp_path: Path) -> None:
-    """A folder that is no bundle is not overwritten."""
-    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
-    with pytest.raises(WrongInputError, match="is not a bundle"):
-        write_bundle(tmp_path, content_of(exported), NOW)
-    assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+    assert np.abs(by_runtime - by_engine).max() < 0.2 * spread
+    assert np.abs(exact - by_engine).max() < 0.5 * spread

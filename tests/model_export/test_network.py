@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra `train`, which is not installed")
 
 from safetensors.torch import save_file  # noqa: E402 - after the check that torch is there
 
-from model_export.calibrate import calibrate  # noqa: E402
 from model_export.errors import WrongInputError  # noqa: E402
 from model_export.network import Head, OrdinalOutput, Top, fold_batch_norm  # noqa: E402
 from model_export.weights import InputRange, load_trunk, random_trunk  # noqa: E402
@@ -101,18 +99,13 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         load_trunk(tmp_path / "other.safetensors", InputRange.SIGNED)
 
 
-def test_calibration_recovers_factor_and_biases() -> None:
-    """Scores that are three times too bold are cut down, and the mean probability meets the prevalence."""
-    rng = np.random.default_rng(3)
-    stage = rng.integers(0, 5, 4000)
-    true = rng.normal(size=4000) + 1.2 * (stage - 2)
+def test_recalibration_changes_log_odds_as_asked_and_keeps_their_order() -> None:
+    """The new log-odds are factor times the old ones plus the offsets; equal biases stay in order."""
     output = OrdinalOutput(1)
-    with torch.no_grad():
-        output.score.weight.fill_(6.0)
-    features = torch.from_numpy(true[:, np.newaxis]).float()
-    logits = output(features).detach().double().numpy()
-    calibrate(output, logits, stage)
-    found = torch.sigmoid(output(features)).detach().numpy().mean(axis=0)
-    np.testing.assert_allclose(found, [(stage >= k).mean() for k in (2, 3, 4)], atol=0.02)
-    assert 0.5 < output.score.weight.item() < 4.0
+    features = torch.linspace(-2.0, 2.0, 9)[:, None]
+    before = output(features).detach()
+    output.recalibrate(0.4, (0.5, 0.3, -0.2))
+    expected = 0.4 * before + torch.tensor([0.5, 0.3, -0.2])
+    torch.testing.assert_close(output(features).detach(), expected, atol=1e-5, rtol=0.0)
+    output.recalibrate(0.0001, (0.0, 0.0, 0.0))
     assert (output.biases().diff() > 0).all()
