@@ -22,7 +22,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -149,9 +149,10 @@ KINDS: dict[str, Callable[[Job], list[Row]]] = {"swe": elastography, "negative":
 def work(job: Job, folder: str) -> list[Row]:
     """Do one chunk and keep it; a chunk that is kept is not done again."""
     path = Path(folder) / job.name
-    if path.is_file():
-        kept: list[Row] = json.loads(path.read_text())
-        return kept
+    for known in (Path(folder) / replace(job, with_text=True).name, path):
+        if known.is_file():
+            kept: list[Row] = json.loads(known.read_text())
+            return kept
     cv2.setNumThreads(1)
     rows = KINDS[job.kind](job)
     part = path.with_suffix(".part")
@@ -166,9 +167,10 @@ def jobs_of(frames: int, negatives: int, seed: int, text_every: int) -> list[Job
     elastograms, others = [], []
     for number in range(math.ceil(frames / CHUNK)):
         count = min(CHUNK, frames - number * CHUNK)
-        # The turn through the chains and the turn of the texts must not keep step.
-        with_text = (number + number // len(chains)) % text_every == 0
-        chain = chains[number % len(chains)].value
+        # Every chain has its turn of the texts, whatever the number of chains.
+        turn, which = divmod(number, len(chains))
+        with_text = (turn + which) % text_every == 0
+        chain = chains[which].value
         elastograms.append(Job("swe", chain, seed + number * CHUNK, count, with_text))
     for number in range(math.ceil(negatives / CHUNK)):
         count = min(CHUNK, negatives - number * CHUNK)
@@ -189,7 +191,10 @@ def report_of(rows: list[Row], arguments: argparse.Namespace) -> dict[str, objec
     swe = swe_of(rows)
     refusals = Counter(f"{row['what']}: {row['reason']}" for row in rows if row["kind"] == "negative")
     return {
-        "command": " ".join(["python", "-m", "benchmarks.screen_accuracy", *sys.argv[1:]]),
+        "command": (
+            f"python -m benchmarks.screen_accuracy --frames {arguments.frames} "
+            f"--negatives {arguments.negatives} --seed {arguments.seed} --text-every {arguments.text_every}"
+        ),
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": {"processor": platform.machine(), "python": platform.python_version()},
         "versions": {name: version(name) for name in ("fibrostage", "numpy", "opencv-python", "rapidocr")},
