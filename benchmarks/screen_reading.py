@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -135,11 +136,20 @@ def measure_size(picture: Picture, rounds: int) -> Times:
     with clocked() as steps:
         for number in range(rounds):
             read_and_crop(screen_reader, frames[number % VARIANTS])
+    again = [replace(frames[0], pixels=frames[0].pixels.copy()) for _ in range(2)]
+    read_and_crop(screen_reader, again[0])
+    repeated = [_ms(partial(read_and_crop, screen_reader, again[n % 2])) for n in range(rounds)]
     few = max(rounds // 10, 10)
     anew = [_ms(partial(ScreenReader(screen_reader.profile).read, frames[n % VARIANTS])) for n in range(few)]
     reading = screen_reader.read(frames[0])
     text = [_ms(partial(screen_reader.read_text, frames[0], reading)) for _ in range(max(rounds // 40, 3))]
-    return {"read and crop (whole)": whole, **steps, "first look at a screen": anew, "texts (OCR)": text}
+    return {
+        "read and crop (whole)": whole,
+        **steps,
+        "the same picture again": repeated,
+        "first look at a screen": anew,
+        "texts (OCR)": text,
+    }
 
 
 def summary(times: Times) -> dict[str, dict[str, float]]:

@@ -26,7 +26,7 @@ from firmware_app.journey import (
     Square,
     View,
 )
-from firmware_app.overlay_text import font
+from firmware_app.overlay_text import font, wrapped
 from firmware_app.screen.bar import BarEdges, sample_ramp
 from firmware_app.wording import NOTICE, WORDINGS
 
@@ -192,31 +192,18 @@ def _draw_squares(pen: _Pen, roi: Roi) -> None:
     pen.rect(rect(roi.gray), SQUARE)
 
 
-def _wrapped(draw: ImageDraw.ImageDraw, text: str, size: int, width: float) -> list[str]:
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and draw.textlength(longer, font(size)) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
-
-
 def _draw_verdict(draw: ImageDraw.ImageDraw, reading: ScreenReading, x: int) -> float:
     """Accepted, or the reason with its remedy; returns where the next line begins."""
     rejected = reading.rejected
     title = "Accepted" if rejected is None else f"Refused: {WORDINGS[rejected.reason].text}"
     colour = RIGHT if rejected is None else WRONG
     y = 20.0
-    for line in _wrapped(draw, title, 25, COLUMN - 44):
+    for line in wrapped(title, 25, COLUMN - 44, bold=True):
         draw.text((x, y), line, fill=colour, font=font(25, bold=True))
         y += 32
     if rejected is not None:
         detail = f"{rejected.detail}. " if rejected.detail else ""
-        for line in _wrapped(
-            draw, f"{detail}What to do: {WORDINGS[rejected.reason].remedy}.", 17, COLUMN - 44
-        ):
+        for line in wrapped(f"{detail}What to do: {WORDINGS[rejected.reason].remedy}.", 17, COLUMN - 44):
             draw.text((x, y), line, fill=INK, font=font(17))
             y += 23
     return y + 12
@@ -229,7 +216,7 @@ def _draw_checks(draw: ImageDraw.ImageDraw, checks: tuple[Check, ...], x: int, y
         draw.text((x, y), _SIGNS[check.state], fill=colour, font=font(19, bold=True))
         draw.text((x + 28, y), check.title, fill=colour, font=font(18, bold=True))
         y += 24
-        for line in _wrapped(draw, check.detail, 16, COLUMN - 72):
+        for line in wrapped(check.detail, 16, COLUMN - 72):
             draw.text((x + 28, y), line, fill=ink, font=font(16))
             y += 20
         y += 8
@@ -267,5 +254,5 @@ def _draw_foot(draw: ImageDraw.ImageDraw, timings: Timings, x: int) -> None:
         f"texts {timings.text_ms:.0f} ms"
     )
     draw.text((x, HEIGHT - 66), times, fill=UNKNOWN, font=font(15))
-    for offset, line in enumerate(_wrapped(draw, NOTICE, 15, COLUMN - 44)):
+    for offset, line in enumerate(wrapped(NOTICE, 15, COLUMN - 44)):
         draw.text((x, HEIGHT - 44 + 18 * offset), line, fill=UNKNOWN, font=font(15))

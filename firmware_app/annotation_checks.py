@@ -79,9 +79,9 @@ def checks_of(reading: ScreenReading, profile: ScreenProfile) -> tuple[Check, ..
 
 
 _NOTHING = {
-    "Screen": "not this scanner's screen",
+    "Screen": "no elastography screen of this profile recognised",
     "Freeze": "not looked at",
-    "Opacity": "not read: the profile's value is used",
+    "Opacity": "not read",
     "Region of interest": "none without a colour box",
     "Stiffness": "not measured",
 }

@@ -100,6 +100,8 @@ def replay(  # noqa: PLR0913 - one argument for each option
 @click.option("--annotate", "annotated", type=_Path, help="Write the picture with everything drawn into it.")
 def inspect(image: Path, profile: str, *, as_object: bool, annotated: Path | None) -> None:
     """Show what the appliance sees in one IMAGE, and why it would refuse it."""
+    if annotated is not None and annotated.resolve() == image.resolve():
+        raise SinkError(f"{annotated} is the picture itself: give --annotate another name")
     frame = load_picture(image)
     reader = screen_reader(profile)
     inspection = inspect_frame(frame, reader)

@@ -31,11 +31,19 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Topmost and bottommost pixel of the box in each column from `start` on."""
+    """Topmost and bottommost pixel of the box in each column from `start` on, and their running extremes.
+
+    `top[n]` holds the largest of 2^n neighbours, `bottom[n]` the smallest (see `_doubled`).
+    """
 
     start: int
-    top: IntArray
-    bottom: IntArray
+    top: tuple[IntArray, ...]
+    bottom: tuple[IntArray, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of columns."""
+        return int(self.top[0].size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,36 +58,59 @@ class _Must:
 
 def _columns(polygon: Polygon) -> _Columns:
     low, high = math.ceil(polygon[:, 0].min()), math.floor(polygon[:, 0].max())
-    x = np.arange(low, high + 1, dtype=np.float64)[:, None]
-    following = np.roll(polygon, -1, axis=0)
+    following = np.concatenate([polygon[1:], polygon[:1]])
     x0, y0, x1, y1 = polygon[:, 0], polygon[:, 1], following[:, 0], following[:, 1]
-    spans = (np.minimum(x0, x1) <= x) & (x <= np.maximum(x0, x1))
-    run = x1 - x0
-    share = np.divide(x - x0, run, out=np.zeros_like(x + x0), where=np.abs(run) > 1e-12)
-    y = y0 + share * (y1 - y0)
-    upright = np.abs(run) <= 1e-12  # both ends of an upright edge count
-    lowest = np.where(spans, np.where(upright, np.minimum(y0, y1), y), np.inf).min(axis=1)
-    highest = np.where(spans, np.where(upright, np.maximum(y0, y1), y), -np.inf).max(axis=1)
-    return _Columns(low, np.ceil(lowest - 1e-9).astype(np.int64), np.floor(highest + 1e-9).astype(np.int64))
+    first = np.ceil(np.minimum(x0, x1)).astype(np.int64)
+    count = np.maximum(np.floor(np.maximum(x0, x1)).astype(np.int64) - first + 1, 0)
+    # Each edge once for every column that it meets, one edge after the other.
+    edge = np.repeat(np.arange(len(polygon)), count)
+    x = np.arange(edge.size) + (first - np.cumsum(count) + count)[edge]
+    upright = np.abs(x1 - x0) <= 1e-12  # both ends of an upright edge count
+    run, rise = np.where(upright, 1.0, x1 - x0), np.where(upright, 0.0, y1 - y0)
+    y = y0[edge] + (x - x0[edge]) / run[edge] * rise[edge]
+    lowest, highest = np.full(max(high - low + 1, 0), np.inf), np.full(max(high - low + 1, 0), -np.inf)
+    np.minimum.at(lowest, x - low, np.where(upright[edge], np.minimum(y0, y1)[edge], y))
+    np.maximum.at(highest, x - low, np.where(upright[edge], np.maximum(y0, y1)[edge], y))
+    top, bottom = np.ceil(lowest - 1e-9).astype(np.int64), np.floor(highest + 1e-9).astype(np.int64)
+    return _Columns(low, _doubled(top, np.maximum), _doubled(bottom, np.minimum))
 
 
-def _fits(columns: _Columns, must: _Must, square: Square) -> tuple[IntArray, IntArray, IntArray]:
-    """Left columns at which a square of this size fits, with its first and last possible top row."""
-    side, width = square.side, square.width
-    if width > columns.top.size:
-        empty = np.empty(0, np.int64)
-        return empty, empty, empty
-    # Running extremes over the columns x .. x + width - 1; whole numbers below 2^24 are exact in float32.
-    kernel, places = np.ones((1, width), np.uint8), columns.top.size - width + 1
-    first = cv2.dilate(columns.top.astype(np.float32)[None], kernel, anchor=(0, 0))[0, :places]
-    last = cv2.erode(columns.bottom.astype(np.float32)[None], kernel, anchor=(0, 0))[0, :places] - (side - 1)
-    left = columns.start + np.arange(places)
-    fits = np.ones(places, bool)
+def _doubled(values: IntArray, pick: np.ufunc) -> tuple[IntArray, ...]:
+    """Extremes of the values i .. i + n - 1 for every place i and for n = 1, 2, 4 and so on."""
+    runs = [values]
+    while 2 << len(runs) - 1 <= values.size:
+        width = 1 << len(runs) - 1
+        runs.append(pick(runs[-1][:-width], runs[-1][width:]))
+    return tuple(runs)
+
+
+def _running(runs: tuple[IntArray, ...], pick: np.ufunc, places: slice, width: int) -> IntArray:
+    """Extremes of `width` values from each of the places on: two runs that overlap."""
+    step = width.bit_length() - 1
+    more = width - (1 << step)
+    extremes: IntArray = pick(runs[step][places], runs[step][places.start + more : places.stop + more])
+    return extremes
+
+
+def _rooms(columns: _Columns, must: _Must, square: Square) -> tuple[int, IntArray, IntArray]:
+    """Where a square of this size may stand in the columns: where first <= last.
+
+    Returns:
+        The first of the left columns, and for each from there on the first and last possible top row.
+    """
+    side, width, start = square.side, square.width, columns.start
+    low, high = start, start + columns.count - width
     if must.left <= must.right:
-        fits = (left <= must.left) & (left + width - 1 >= must.right)
+        low, high = max(low, must.right - width + 1), min(high, must.left)
+    if low > high:
+        empty = np.empty(0, np.int64)
+        return low, empty, empty
+    places = slice(low - start, high - start + 1)
+    first = _running(columns.top, np.maximum, places, width)
+    last = _running(columns.bottom, np.minimum, places, width) - (side - 1)
+    if must.left <= must.right:
         first, last = np.maximum(first, must.bottom - side + 1), np.minimum(last, must.top)
-    fits &= first <= last
-    return left[fits], first[fits].astype(np.int64), last[fits].astype(np.int64)
+    return low, first, last
 
 
 def largest_square(polygon: Polygon, circle: Circle | None, stretch: float = 1.0) -> Square | None:
@@ -114,17 +145,20 @@ def largest_square(polygon: Polygon, circle: Circle | None, stretch: float = 1.0
             smallest += 1
         middle_x, middle_y = circle.x, circle.y
     # `low` fits (or is below the smallest), `high` + 1 does not.
-    low, high = smallest - 1, round((columns.top.size + 1) / stretch)
+    low, high = smallest - 1, round((columns.count + 1) / stretch)
     while low < high:
         side = (low + high + 1) // 2
-        if _fits(columns, must, Square(0, 0, side, stretch))[0].size:
+        _, first, last = _rooms(columns, must, Square(0, 0, side, stretch))
+        if (first <= last).any():
             low = side
         else:
             high = side - 1
     if low < smallest:
         return None
     square = Square(0, 0, low, stretch)
-    left, first, last = _fits(columns, must, square)
+    start, first, last = _rooms(columns, must, square)
+    fits = np.flatnonzero(first <= last)
+    left, first, last = fits + start, first[fits], last[fits]
     half = (low - 1) / 2
     top = np.clip(np.rint(middle_y - half).astype(np.int64), first, last)
     away = np.hypot((left + (square.width - 1) / 2 - middle_x) / stretch, top + half - middle_y)
@@ -133,13 +167,11 @@ def largest_square(polygon: Polygon, circle: Circle | None, stretch: float = 1.0
 
 
 def _cut(pixels: Picture, square: Square) -> Picture:
-    part = pixels[square.y : square.y + square.side, square.x : square.x + square.width, ::-1]
-    if part.shape[1] != square.side:
-        unstretched: Picture = cv2.resize(
-            np.ascontiguousarray(part), (square.side, square.side), interpolation=cv2.INTER_AREA
-        )
-        return unstretched
-    return np.ascontiguousarray(part)
+    part = pixels[square.y : square.y + square.side, square.x : square.x + square.width]
+    crop: Picture = cv2.cvtColor(part, cv2.COLOR_BGR2RGB)
+    if crop.shape[1] != square.side:
+        crop = cv2.resize(crop, (square.side, square.side), interpolation=cv2.INTER_AREA)
+    return crop
 
 
 def crop_pair(frame: Frame, roi: Roi) -> Crops:

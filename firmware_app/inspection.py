@@ -57,7 +57,7 @@ def load_picture(path: Path) -> Frame:
     """Read a picture file (PNG, JPEG, BMP, TIFF) as a frame.
 
     Raises:
-        SourceError: the file is missing or is not a picture.
+        SourceError: the file is missing, is not a picture or is too large for one.
     """
     try:
         coded = np.frombuffer(path.read_bytes(), np.uint8)
@@ -65,7 +65,10 @@ def load_picture(path: Path) -> Frame:
         raise SourceError(f"{path} does not exist: name a picture") from None
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from None
-    pixels = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
+    try:
+        pixels = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
+    except cv2.error:  # more pixels than OpenCV allows, or than fit into the memory
+        raise SourceError(f"{path} is too large or damaged: give a picture of one screen") from None
     if pixels is None:
         raise SourceError(f"{path} is not a picture: give a PNG, JPEG, BMP or TIFF file")
     return Frame(np.ascontiguousarray(pixels, dtype=np.uint8), number=0, pts_ns=0, captured_ns=0)

@@ -5,6 +5,7 @@ Text is FreeType's; shapes are drawn four times as large and averaged down, so t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -50,6 +51,23 @@ def _rounded(width: int, height: int, radius: int) -> Image.Image:
     return large.reduce(_SMOOTH)
 
 
+def wrapped(text: str, size_px: int, width: float, *, bold: bool = False) -> list[str]:
+    """A text broken between words into lines no wider than `width` pixels."""
+    return broken(text, font(size_px, bold=bold).getlength, width)
+
+
+def broken(text: str, measure: Callable[[str], float], width: float) -> list[str]:
+    """A text broken between words into lines no wider than `width`, in the unit of `measure`."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and measure(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """How a line of text looks; `size` in units of a 1080-line screen."""
@@ -86,14 +104,7 @@ class Canvas:
 
     def wrap(self, text: str, style: Style, width: float) -> list[str]:
         """Break a text into lines no wider than `width`, between words."""
-        lines: list[str] = []
-        for word in text.split():
-            longer = f"{lines[-1]} {word}" if lines else word
-            if lines and self.measure(longer, style) <= width:
-                lines[-1] = longer
-            else:
-                lines.append(word)
-        return lines
+        return broken(text, lambda line: self.measure(line, style), width)
 
     def fitting(self, text: str, style: Style, width: float) -> Style:
         """The style, made smaller where the text would be wider than `width`."""

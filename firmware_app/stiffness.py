@@ -127,14 +127,29 @@ def colour_scale(ramp: npt.NDArray[np.float32], rows: float = 220.0) -> ColourSc
     return ColourScale(ramp, places, share, shift)
 
 
-def _mean_tint(tint: FloatPicture, where: Mask, wanted: Mask, width: int) -> npt.NDArray[np.float32]:
-    """Means over the pixels that count in a square around each wanted one, (n, 2); NaN where none counts."""
-    total = cv2.boxFilter(tint, -1, (width, width), normalize=False)
-    count = cv2.boxFilter(where, cv2.CV_32F, (width, width), normalize=False)
-    chosen = wanted > 0
-    share = count[chosen] / np.float32(255.0)
-    mean: npt.NDArray[np.float32] = total[chosen] / np.where(share > 0.5, share, np.float32(np.nan))[:, None]
-    return mean
+def _places(
+    tint: FloatPicture, where: Mask, wanted: Mask, scale: ColourScale, width: int
+) -> npt.NDArray[np.float32]:
+    """Places on the bar of mean tints; NaN where no colour is near.
+
+    The means are taken over the pixels that count in a square around each wanted one.
+    """
+    chosen = np.flatnonzero(wanted)
+    if chosen.size == 0:
+        return np.empty(0, np.float32)
+    total = cv2.boxFilter(tint, -1, (width, width), normalize=False).reshape(-1, 2).take(chosen, axis=0)
+    count = cv2.boxFilter(where, cv2.CV_32F, (width, width), normalize=False).ravel().take(chosen)
+    count /= np.float32(255.0)
+    unknown = count <= 0.5
+    count[unknown] = np.inf
+    total /= count[:, None]
+    np.rint(total, total)
+    total += REACH
+    np.clip(total, 0, 2 * REACH - 1, total)
+    cell = (total[:, 1] * (2 * REACH) + total[:, 0]).astype(np.intp)  # whole and below 2^24: exact
+    places: npt.NDArray[np.float32] = scale.share.ravel().take(cell)
+    places[unknown] = np.nan
+    return places
 
 
 def decode(
@@ -156,13 +171,8 @@ def decode(
     share, rest = 1.0 / blend.opacity, 1.0 - 1.0 / blend.opacity
     colour = cv2.addWeighted(blend.top, share, blend.gray, rest, 0.0, dtype=cv2.CV_32F)
     tint = cv2.copyTo(cv2.transform(colour, TINT), coloured)
-    near = _mean_tint(tint, coloured, wanted[0], width)
-    bridged = _mean_tint(tint, coloured, wanted[1], 3 * width)
-    mean = np.concatenate([near, bridged])
-    known = ~np.isnan(mean[:, 0])
-    cell = np.clip(np.rint(np.where(known[:, None], mean, 0.0)) + REACH, 0, 2 * REACH - 1).astype(np.intp)
-    places: Field = np.where(known, scale.share[cell[:, 1], cell[:, 0]], np.float32(np.nan))
-    return places
+    near = _places(tint, coloured, wanted[0], scale, width)
+    return np.concatenate([near, _places(tint, coloured, wanted[1], scale, 3 * width)])
 
 
 def in_kpa(share: Field, maximum: float, unit: str) -> Field:
@@ -191,11 +201,12 @@ def statistics(field: Field, region: str, unfilled: int, filled_fraction: float)
     places = [int(share * (field.size - 1)) for share in (0.005, 0.5, 0.995)]
     low, median, high = (float(value) for value in np.partition(field, places)[places])
     hole = unfilled > 0.005 * (field.size + unfilled)
+    mean, sd = cv2.meanStdDev(field)
     return Stiffness(
         region=region,
-        mean_kpa=float(field.mean(dtype=np.float64)),
+        mean_kpa=float(mean[0, 0]),
         median_kpa=median,
-        sd_kpa=float(field.std(dtype=np.float64)),
+        sd_kpa=float(sd[0, 0]),
         min_kpa=0.0 if hole else low,
         max_kpa=high,
         filled_fraction=filled_fraction,

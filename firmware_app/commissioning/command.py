@@ -23,14 +23,30 @@ from firmware_app.journey import Frame
 from firmware_app.wording import NOTICE
 
 _Path = click.Path(path_type=Path, dir_okay=False)
+LONGEST_NAME = 60
+"""Letters of a scanner's name: one line of a report."""
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+
+
+def _one_line(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    """A name that people can read in one line, without blanks around it."""
+    name = name.strip()
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise click.BadParameter(f"write a name of 1 to {LONGEST_NAME} letters in one line")
+    return name
 
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--out", type=_Path, required=True, help="Write the proposed profile to this TOML file.")
 @click.option("--preview", type=_Path, required=True, help="Write what was found to this PNG picture.")
-@click.option("--scanner", default="Unknown scanner", show_default=True, help="Name of the scanner.")
+@click.option(
+    "--scanner",
+    callback=_one_line,
+    default="Unknown scanner",
+    show_default=True,
+    help="Name of the scanner.",
+)
 @click.option("--json", "as_object", is_flag=True, help="Print one JSON object.")
 def screen(source: Path, out: Path, preview: Path, scanner: str, *, as_object: bool) -> int:
     """Propose the profile of a new screen layout from a picture or a video, and try it out.
@@ -38,15 +54,15 @@ def screen(source: Path, out: Path, preview: Path, scanner: str, *, as_object: b
     SOURCE shows the elastography view, at best frozen and with a Q-box. The exit code is 1 if the profile
     does not hold.
     """
-    _check_target(out, ".toml")
-    _check_target(preview, ".png")
+    _check_target(out, ".toml", source)
+    _check_target(preview, ".png", source)
     if source.suffix.lower() in PICTURES:
         frame = load_picture(source)
         proposal = _proposed([frame], source, scanner)
         trial = try_out(proposal.profile, [frame])
     else:
         proposal, trial = _from_video(source, scanner)
-    _write(out, document(proposal, source.name).encode())
+    _write(out, document(proposal).encode())
     _write(preview, cv2.imencode(".png", draw_preview(proposal))[1].tobytes())
     if as_object:
         click.echo(json.dumps(_as_json(proposal, trial, out, preview)))
@@ -89,11 +105,13 @@ def _proposed(frames: list[Frame], source: Path, scanner: str) -> Proposal:
     return best
 
 
-def _check_target(path: Path, suffix: str) -> None:
+def _check_target(path: Path, suffix: str, source: Path) -> None:
     if path.suffix.lower() != suffix:
         raise SinkError(f"{path} cannot be written: the name must end in {suffix}")
     if not path.absolute().parent.is_dir():
         raise SinkError(f"{path} cannot be written: its folder does not exist")
+    if path.resolve() == source.resolve():
+        raise SinkError(f"{path} is the source itself: give another name")
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -10,20 +10,16 @@ from pydantic import BaseModel
 from firmware_app.commissioning.marks import Mark
 from firmware_app.commissioning.proposal import Proposal
 
-WIDTH = 100
 
-
-def document(proposal: Proposal, source: str) -> str:
+def document(proposal: Proposal) -> str:
     """Write a proposal as a profile that `load_profile` accepts.
 
-    Args:
-        proposal: what was found.
-        source: name of the picture or video that it comes from.
+    The picture's or video's file is not named: recordings are often called after the patient.
     """
     profile = proposal.profile
     width, height = profile.reference_size
     lines = [
-        f"# Screen profile, proposed by `fibrostage-calibrate screen` from {' '.join(source.split())}.",
+        "# Screen profile, proposed by `fibrostage-calibrate screen`.",
         f"# Geometry in pixels of a {width}x{height} screen: [x, y, width, height].",
         "# Look at the preview, correct what is wrong; commission again after each update of the scanner.",
         "#",

@@ -13,7 +13,7 @@ from calibration.profile import Area
 from firmware_app.commissioning.marks import Mark
 from firmware_app.commissioning.proposal import Proposal
 from firmware_app.journey import Picture, Rect
-from firmware_app.overlay_text import font
+from firmware_app.overlay_text import font, wrapped
 from firmware_app.wording import NOTICE
 
 LEGEND_WIDTH = 620
@@ -146,17 +146,6 @@ def _draw_number(
     draw.text((x, y + 1), str(number), fill=PAPER, font=font(17, bold=True), anchor="mm")
 
 
-def _wrapped(draw: ImageDraw.ImageDraw, text: str, size: int, width: float) -> list[str]:
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and draw.textlength(longer, font(size)) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
-
-
 def _draw_legend(draw: ImageDraw.ImageDraw, marks: tuple[Mark, ...], x: int) -> None:
     width = LEGEND_WIDTH - 48
     draw.text((x, 30), "Proposed screen profile", fill=INK, font=font(27, bold=True))
@@ -170,13 +159,12 @@ def _draw_legend(draw: ImageDraw.ImageDraw, marks: tuple[Mark, ...], x: int) -> 
         title = mark.title if mark.place is not None else f"{mark.title}: not found"
         draw.text((x + 42, y), title, fill=colour, font=font(19, bold=True))
         y += 26
-        for line in _wrapped(draw, f"{mark.detail}  [{mark.setting}]", 16, width - 42):
+        for line in wrapped(f"{mark.detail}  [{mark.setting}]", 16, width - 42):
             draw.text((x + 42, y), line, fill=INK if mark.place is not None else LACKING, font=font(16))
             y += 21
         y += 11
     for offset, line in enumerate(
-        _wrapped(
-            draw,
+        wrapped(
             f"Green: found. Blue: areas of the profile. Header and other texts are made illegible. {NOTICE}",
             15,
             width,

@@ -11,6 +11,7 @@ In the order of reading:
 - `elastogram`    the evidence of an SWE view; `colour_box` the box from its colour, `search` from its lines
                   alone, `outline` the line itself, `q_box` the rings
 - `measure`       the opacity as the picture tells it, and the stiffness in the Q-box
+- `repeat`        the same panes once more: what was read holds
 - `freeze`        the snowflake
 - `printed`       texts; `text` finds and recognises them, `grammar` says what they mean
 - `refusal`       why an SWE frame makes no acquisition

@@ -76,14 +76,15 @@ def _correlation(first: Gray, second: Gray, inside: Gray) -> float:
     Without the local mean and without the black surround, because the shape of the picture and its gain by
     depth are alike on every frame.
     """
-    if cv2.countNonZero(inside) < FEWEST:
+    count = cv2.countNonZero(inside)
+    if count < FEWEST:
         return 0.0
-    # Masked means of OpenCV: dot products would wake the threads of a linear-algebra library.
-    x, y = _detail(first), _detail(second)
-    mean_x, mean_y = cv2.mean(x, inside)[0], cv2.mean(y, inside)[0]
-    power_x = cv2.mean(cv2.multiply(x, x), inside)[0] - mean_x**2
-    power_y = cv2.mean(cv2.multiply(y, y), inside)[0] - mean_y**2
-    both = cv2.mean(cv2.multiply(x, y), inside)[0] - mean_x * mean_y
+    # Sums of OpenCV: dot products would wake the threads of a linear-algebra library.
+    x, y = cv2.copyTo(_detail(first), inside), cv2.copyTo(_detail(second), inside)
+    mean_x, mean_y = cv2.sumElems(x)[0] / count, cv2.sumElems(y)[0] / count
+    power_x = cv2.norm(x, cv2.NORM_L2SQR) / count - mean_x**2
+    power_y = cv2.norm(y, cv2.NORM_L2SQR) / count - mean_y**2
+    both = cv2.sumElems(cv2.multiply(x, y))[0] / count - mean_x * mean_y
     spread = float(np.sqrt(max(power_x, 0.0) * max(power_y, 0.0)))
     return float(both) / spread if spread > 1.0 else 0.0
 
@@ -105,18 +106,22 @@ def _cells(first: Gray, second: Gray, plain: Gray, levels: Levels, side: int) ->
         return cells
 
     x, y = first.astype(np.float32), second.astype(np.float32)
-    power_x = mean(cv2.multiply(x, x)) - mean(x) ** 2
-    power_y = mean(cv2.multiply(y, y)) - mean(y) ** 2
+    difference, mean_x, mean_y = cv2.subtract(x, y), mean(x), mean(y)
+    power_x = mean(cv2.multiply(x, x)) - mean_x**2
+    power_y = mean(cv2.multiply(y, y)) - mean_y**2
     power, most = power_x + power_y, np.maximum(power_x, power_y)
-    apart = mean(cv2.multiply(x - y, x - y))
+    apart = mean(cv2.multiply(difference, difference))
     free = mean(plain) > 250.0
     noise = (NOISE * levels.gain) ** 2
     # A window as bright as the tissue that it covers; black is no window, and letters are not plain.
-    plainest = np.where(power_x < power_y, mean(x), mean(y)) - levels.black
+    plainest = np.where(power_x < power_y, mean_x, mean_y) - levels.black
     flat = (most > noise) & (power - most < (FLAT * levels.gain) ** 2) & (plainest > WINDOW * levels.gain)
     differs = free & (flat | (apart > UNLIKE * power + noise))
     agrees = free & ~differs & (power > 2 * noise)
     square = np.ones((PATCH, PATCH), np.uint8)
     cells = cv2.copyMakeBorder(differs.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     patches = cv2.morphologyEx(cells, cv2.MORPH_OPEN, square)[1:-1, 1:-1]
-    return float(agrees.mean()), float(differs.mean()), float(patches.mean())
+    agreeing, differing, patched = (
+        np.count_nonzero(found) / found.size for found in (agrees, differs, patches)
+    )
+    return agreeing, differing, patched

@@ -43,9 +43,48 @@ class BarEdges:
 
 def chroma(picture: Picture) -> Picture:
     """Largest minus smallest of B, G and R, shape (height, width): blind to gray, linear in a blend."""
-    blue, green, red = cv2.split(picture)
-    result: Picture = cv2.subtract(cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red))
-    return result
+    return pale_and_white(picture)[0]
+
+
+def pale_and_white(picture: Picture) -> tuple[Picture, Picture]:
+    """The chroma, which is low on pale colours, and the least of B, G and R, which is high on white alone."""
+    return _spread(_planes(picture))
+
+
+def _planes(picture: Picture) -> tuple[Picture, Picture, Picture]:
+    # Without targets OpenCV's binding copies every plane once more, which costs three times the split.
+    blue, green, red = (np.empty(picture.shape[:2], np.uint8) for _ in range(3))
+    cv2.split(picture, (blue, green, red))
+    return blue, green, red
+
+
+def _spread(planes: tuple[Picture, Picture, Picture]) -> tuple[Picture, Picture]:
+    """Largest minus least of three planes, and the least."""
+    largest, white = cv2.max(planes[0], planes[1]), cv2.min(planes[0], planes[1])
+    cv2.max(largest, planes[2], largest)
+    cv2.min(white, planes[2], white)
+    return cv2.subtract(largest, white, largest), white
+
+
+def chroma_half(part: Picture) -> Picture:
+    """The chroma of every second pixel of every second row; at least two pixels wide and high."""
+    blue, green, red = _planes(np.ascontiguousarray(_even_rows(part)))
+    return _spread((_even_columns(blue), _even_columns(green), _even_columns(red)))[0]
+
+
+def gray_half(part: Picture) -> Picture:
+    """The gray of every second pixel of every second row; at least two pixels wide and high."""
+    gray: Picture = cv2.cvtColor(_even_rows(part), cv2.COLOR_BGR2GRAY)
+    return _even_columns(gray)
+
+
+def _even_rows(part: Picture) -> Picture:
+    return part[: part.shape[0] & ~1 : 2, : part.shape[1] & ~1]
+
+
+def _even_columns(plane: Picture) -> Picture:
+    """Every second column of a contiguous plane: the lower bytes of pairs, ten times faster than a slice."""
+    return plane.view("<u2").astype(np.uint8)
 
 
 def every_nth(picture: Picture, step: int) -> Picture:

@@ -27,6 +27,7 @@ MINIMUM_AREA = 0.004
 OPENING = 0.08
 """Difference of the sides' slopes below which the box is a rectangle; a convex probe's has about 0.2."""
 ARC_POINTS = 17
+_SHARES = np.linspace(0.0, 1.0, ARC_POINTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,14 @@ def polygon_of(shape: Shape) -> Polygon:
         case Rectangle(left, top, right, bottom):
             return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
         case Sector(x, y, left, right, top, bottom):
-            angles = np.linspace(left, right, ARC_POINTS)
-            outward = np.stack([np.sin(angles), np.cos(angles)], axis=1)
-            upper, lower = outward * top, (outward * bottom)[::-1]
-            corners: Polygon = np.concatenate([upper, lower]) + np.array([x, y], np.float64)
+            angles = left + _SHARES * (right - left)
+            corners: Polygon = np.empty((2 * ARC_POINTS, 2))
+            sine, cosine = np.sin(angles), np.cos(angles)
+            corners[:ARC_POINTS, 0], corners[:ARC_POINTS, 1] = x + top * sine, y + top * cosine
+            corners[: ARC_POINTS - 1 : -1, 0], corners[: ARC_POINTS - 1 : -1, 1] = (
+                x + bottom * sine,
+                y + bottom * cosine,
+            )
             return corners
 
 
@@ -79,7 +84,7 @@ def coloured_region(coloured_half: Gray) -> Gray | None:
     if near is None:
         return None
     region = np.zeros_like(coloured_half)
-    region[top : top + height, left : left + width] = near[labels]
+    region[top : top + height, left : left + width] = opened if near[1:].all() else near[labels]
     return region
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from calibration.profile import ScreenProfile
 from firmware_app.crop import largest_square
 from firmware_app.journey import Circle, Picture, Polygon, Rect, Rejected, Roi, Square
 from firmware_app.screen.agreement import Gray
-from firmware_app.screen.bar import chroma
+from firmware_app.screen.bar import chroma, every_nth
 from firmware_app.screen.colour_box import Rectangle, Shape, coloured_region, fit_region, polygon_of
 from firmware_app.screen.outline import GrayPane, Outline, refine
 from firmware_app.screen.panes import SAME_PLANE, PanePair
@@ -106,7 +107,7 @@ def _searched(pair: PanePair, region: Gray, registration: Registration) -> Itera
     box = search_rectangle(_line_picture(pair.bottom), region, stretch)
     if box is not None:
         yield box
-    half = cv2.extractChannel(pair.bottom_half, 2)
+    half = cv2.extractChannel(every_nth(pair.bottom, 2), 2)
     apex = find_apex(half, registration.levels.black, stretch)
     sector = search_sector(red, region, apex, stretch) if apex is not None else None
     if sector is not None:
@@ -133,19 +134,25 @@ def _gray_pane(pair: PanePair, shape: Shape, registration: Registration) -> Gray
     points = polygon_of(shape) * (registration.stretch, 1.0)
     margin = 32
     height, width = pair.bottom.shape[:2]
-    x0, y0 = np.clip(np.floor(points.min(axis=0)).astype(int) - margin, 0, (width - 1, height - 1))
-    x1, y1 = np.clip(np.ceil(points.max(axis=0)).astype(int) + margin, (x0 + 1, y0 + 1), (width, height))
+    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    x0 = min(max(math.floor(left) - margin, 0), width - 1)
+    y0 = min(max(math.floor(top) - margin, 0), height - 1)
+    x1 = min(max(math.ceil(right) + margin, x0 + 1), width)
+    y1 = min(max(math.ceil(bottom) + margin, y0 + 1), height)
     part = pair.bottom[y0:y1, x0:x1]
-    value = _line_picture(part) if isinstance(shape, Rectangle) else cv2.extractChannel(part, 2)
-    return GrayPane(value, int(x0), int(y0), registration.scale_y, registration.stretch)
+    value = _line_picture(part) if isinstance(shape, Rectangle) else part
+    return GrayPane(value, x0, y0, registration.scale_y, registration.stretch)
 
 
 def _window(polygon: Polygon, pair: PanePair) -> Rect:
     """Whole pixels around the box, in the pane; the upper left corner even, as `coloured_half` counts."""
     height, width = pair.top.shape[:2]
-    x0, y0 = np.clip(np.floor(polygon.min(axis=0)).astype(int), 0, (width - 2, height - 2)) & ~1
-    x1, y1 = np.clip(np.ceil(polygon.max(axis=0)).astype(int) + 1, (x0 + 2, y0 + 2), (width, height))
-    return Rect(int(x0), int(y0), int(x1 - x0), int(y1 - y0))
+    (left, top), (right, bottom) = polygon.min(axis=0).tolist(), polygon.max(axis=0).tolist()
+    x0 = min(max(math.floor(left), 0), width - 2) & ~1
+    y0 = min(max(math.floor(top), 0), height - 2) & ~1
+    x1 = min(max(math.ceil(right) + 1, x0 + 2), width)
+    y1 = min(max(math.ceil(bottom) + 1, y0 + 2), height)
+    return Rect(x0, y0, x1 - x0, y1 - y0)
 
 
 def _inside(polygon: Polygon, window: Rect, margin: float) -> Gray:
@@ -165,19 +172,32 @@ def _filled(pair: PanePair, window: Rect) -> Gray:
     """
     rows = slice(window.y // 2, (window.y + window.h + 1) // 2)
     columns = slice(window.x // 2, (window.x + window.w + 1) // 2)
-    coloured, strength = pair.coloured_half[rows, columns], chroma(pair.top_half[rows, columns])
+    coloured, strength = pair.coloured_half[rows, columns], pair.chroma_half[rows, columns]
     usual = strength[::2, ::2][coloured[::2, ::2] > 0]
-    least = HALF_FILLED * float(np.median(usual)) if usual.size else 0.0
+    least = HALF_FILLED * _median_level(usual) if usual.size else 0.0
     half = cv2.bitwise_and(cv2.threshold(strength, least, 255, cv2.THRESH_BINARY)[1], coloured)
     filled: Gray = cv2.resize(half, (window.w, window.h), interpolation=cv2.INTER_NEAREST)
     return filled
 
 
+def _median_level(levels: Gray) -> float:
+    """Median of at least one level, by counting."""
+    counted = np.cumsum(np.bincount(levels, minlength=256))
+    middle = ((levels.size - 1) // 2, levels.size // 2)
+    return float(np.searchsorted(counted, middle, side="right").mean())
+
+
 def disc(window: Rect, circle: Circle, change: float) -> npt.NDArray[np.bool_]:
     """Pixels of a window whose distance from the Q-box's centre is at most its radius plus `change`."""
-    x = ((np.arange(window.w) + window.x - circle.x)[None, :] / circle.stretch).astype(np.float32)
-    y = (np.arange(window.h) + window.y - circle.y)[:, None].astype(np.float32)
-    return np.asarray(x * x + y * y <= max(circle.r + change, 0.0) ** 2)
+    return np.asarray(_squared_distance(window, circle) <= max(circle.r + change, 0.0) ** 2)
+
+
+def _squared_distance(window: Rect, circle: Circle) -> npt.NDArray[np.float32]:
+    """Of the pixels of a window from the Q-box's centre."""
+    x = ((np.arange(window.w) + window.x - circle.x) / circle.stretch).astype(np.float32)
+    y = (np.arange(window.h) + window.y - circle.y).astype(np.float32)
+    squared: npt.NDArray[np.float32] = (x * x)[None, :] + (y * y)[:, None]
+    return squared
 
 
 def _wipe_ring(mask: Gray, window: Rect, circle: Circle, width: float) -> None:
@@ -186,7 +206,9 @@ def _wipe_ring(mask: Gray, window: Rect, circle: Circle, width: float) -> None:
     x0, y0 = max(int(circle.x - wide) - window.x, 0), max(int(circle.y - high) - window.y, 0)
     part = mask[y0 : int(circle.y + high) - window.y + 2, x0 : int(circle.x + wide) - window.x + 2]
     around = Rect(window.x + x0, window.y + y0, part.shape[1], part.shape[0])
-    part[disc(around, circle, width) & ~disc(around, circle, -width)] = 0
+    squared = _squared_distance(around, circle)
+    outer, inner = (max(circle.r + change, 0.0) ** 2 for change in (width, -width))
+    part[(squared <= outer) & (squared > inner)] = 0
 
 
 def _roi(polygon: Polygon, q_box: Circle | None, stretch: float, pair: PanePair) -> Roi | None:

@@ -9,6 +9,8 @@ from firmware_app.journey import Panes, Picture, Rect
 
 BRIGHTER = 36
 """Gray levels by which the snowflake outshines the same place of the other pane."""
+FEWEST = 20
+"""Bright pixels at reference size: no snowflake of the size and density told below has fewer."""
 
 
 def has_snowflake(pixels: Picture, area: Rect, panes: Panes, scale: float) -> bool:
@@ -29,6 +31,8 @@ def has_snowflake(pixels: Picture, area: Rect, panes: Panes, scale: float) -> bo
         return False
     first, second = cv2.cvtColor(here, cv2.COLOR_BGR2GRAY), cv2.cvtColor(there, cv2.COLOR_BGR2GRAY)
     brighter = cv2.threshold(cv2.subtract(first, second), BRIGHTER, 255, cv2.THRESH_BINARY)[1]
+    if cv2.countNonZero(brighter) < FEWEST * scale * scale:
+        return False
     joined = cv2.morphologyEx(brighter, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     for x, y, w, h, _ in stats[1:count]:

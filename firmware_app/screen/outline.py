@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from firmware_app.journey import Picture
 from firmware_app.screen.agreement import Gray
 from firmware_app.screen.colour_box import Rectangle, Sector, Shape
 
@@ -25,8 +26,11 @@ CLEAR_CONTRAST, CLEAR_SUPPORT, CLEAR_WEAKEST = 8.0, 0.75, 0.5
 """An outline at least as clear as this needs no second look."""
 FLANK = 3.0
 """Distance in picture pixels of the places that a line must outshine."""
-CLIP = 30.0
+CLIP = 30
 """Gray levels above which a brighter line counts no more, so that no single echo decides."""
+
+
+_SHARES = np.linspace(0.0, 1.0, SAMPLES)[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,13 @@ class GrayPane:
     """The part of the gray pane around a box.
 
     Attributes:
-        value: its red, in which a gray and an orange line both stand out.
+        value: gray; or BGR, of which the red is looked at: a gray and an orange line both stand out in it.
         x, y: where the part begins in the pane, pixels.
         scale: vertical picture pixels per reference pixel.
         stretch: horizontal over vertical scale.
     """
 
-    value: Gray
+    value: Gray | Picture
     x: int
     y: int
     scale: float
@@ -82,15 +86,17 @@ class _Edge:
 
 @cache
 def _courses(count: int) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-    """Offsets 0 .. count - 1, and for each pair of them the straight course from one to the other.
+    """The straight courses between all pairs of offsets 0 .. count - 1.
 
     Returns:
-        The offsets, and flat indices into an array (SAMPLES, count), shape (count, count, SAMPLES).
+        How far both ends lie from the middle, shape (count, count), and for each course flat indices into an
+        array (SAMPLES, count), shape (SAMPLES, count, count).
     """
     ends = np.arange(count, dtype=np.float64)
-    share = np.linspace(0.0, 1.0, SAMPLES)[None, None, :]
-    course = np.rint(ends[:, None, None] * (1 - share) + ends[None, :, None] * share).astype(np.intp)
-    return ends, course + np.arange(SAMPLES)[None, None, :] * count
+    share = _SHARES[:, :, None]
+    course = np.rint(ends[None, :, None] * (1 - share) + ends[None, None, :] * share).astype(np.intp)
+    away = np.abs(ends - ends[-1] / 2)
+    return away[:, None] + away[None, :], course + np.arange(SAMPLES)[:, None, None] * count
 
 
 def _fit_edge(pane: GrayPane, x: FloatArray, y: FloatArray, offsets: FloatArray) -> _Edge:
@@ -104,22 +110,28 @@ def _fit_edge(pane: GrayPane, x: FloatArray, y: FloatArray, offsets: FloatArray)
         (y - pane.y).astype(np.float32),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
-    ).astype(np.float32)
+    )
+    sampled = (sampled if sampled.ndim == 2 else sampled[:, :, 2]).astype(np.int16)
     step = float(offsets[1] - offsets[0])
     flank = round(FLANK / step)
     core = sampled[:, flank:-flank]
-    ridge = np.minimum(core - np.maximum(sampled[:, : -2 * flank], sampled[:, 2 * flank :]), CLIP)
-    ends, index = _courses(core.shape[1])
-    score = ridge.ravel()[index].mean(axis=2)
+    ridge = np.minimum(core - np.maximum(sampled[:, : -2 * flank], sampled[:, 2 * flank :]), CLIP).ravel()
+    away, index = _courses(core.shape[1])
+    score = np.add.reduce(ridge.take(index), axis=0, dtype=np.int16) / SAMPLES
     # Equal scores: stay where the coloured pixels put the edge.
-    middle = ends[-1] / 2
-    drift = (np.abs(ends[:, None] - middle) + np.abs(ends[None, :] - middle)) * (0.02 * step)
-    first, last = np.unravel_index(int(np.argmax(score - drift)), score.shape)
-    along = ridge.ravel()[index[first, last]]
-    inner = offsets[flank:-flank]
+    first, last = divmod(int(np.argmax(score - away * (0.02 * step))), core.shape[1])
+    along = ridge[index[:, first, last]]
     return _Edge(
-        float(inner[first]), float(inner[last]), float(score[first, last]), float((along > 3.0).mean())
+        float(offsets[flank + first]),
+        float(offsets[flank + last]),
+        float(score[first, last]),
+        np.count_nonzero(along > 3) / SAMPLES,
     )
+
+
+def _evenly(first: float, last: float) -> FloatArray:
+    """Places from first to last, shape (SAMPLES, 1)."""
+    return first + _SHARES * (last - first)
 
 
 def _offsets(scale: float, reach: float, step: float) -> FloatArray:
@@ -129,7 +141,7 @@ def _offsets(scale: float, reach: float, step: float) -> FloatArray:
 
 def _side(pane: GrayPane, shape: Sector, angle: float, outward: int, offsets: FloatArray) -> _Edge:
     inset = 0.04 * (shape.radius_bottom - shape.radius_top)
-    radii = np.linspace(shape.radius_top + inset, shape.radius_bottom - inset, SAMPLES)[:, None]
+    radii = _evenly(shape.radius_top + inset, shape.radius_bottom - inset)
     across = outward * offsets[None, :]
     x = shape.apex_x + radii * math.sin(angle) + across * math.cos(angle)
     y = shape.apex_y + radii * math.cos(angle) - across * math.sin(angle)
@@ -148,7 +160,7 @@ def _turned(shape: Sector, angle: float, edge: _Edge, outward: int) -> tuple[flo
 
 def _arc(pane: GrayPane, shape: Sector, radius: float, outward: int, offsets: FloatArray) -> _Edge:
     inset = 0.03 * (shape.angle_right - shape.angle_left)
-    angles = np.linspace(shape.angle_left + inset, shape.angle_right - inset, SAMPLES)[:, None]
+    angles = _evenly(shape.angle_left + inset, shape.angle_right - inset)
     radii = radius + outward * offsets[None, :]
     x = shape.apex_x + radii * np.sin(angles)
     y = shape.apex_y + radii * np.cos(angles)
@@ -182,8 +194,8 @@ def _refine_sector(pane: GrayPane, shape: Sector, offsets: FloatArray) -> Outlin
 def _refine_rectangle(pane: GrayPane, box: Rectangle, offsets: FloatArray) -> Outline:
     across = offsets[None, :]
     inset = 0.03 * min(box.bottom - box.top, box.right - box.left)
-    rows = np.linspace(box.top + inset, box.bottom - inset, SAMPLES)[:, None] + 0 * across
-    columns = np.linspace(box.left + inset, box.right - inset, SAMPLES)[:, None] + 0 * across
+    rows = _evenly(box.top + inset, box.bottom - inset) + 0 * across
+    columns = _evenly(box.left + inset, box.right - inset) + 0 * across
     left = _fit_edge(pane, box.left - across + 0 * rows, rows, offsets)
     right = _fit_edge(pane, box.right + across + 0 * rows, rows, offsets)
     top = _fit_edge(pane, columns, box.top - across + 0 * columns, offsets)
@@ -200,8 +212,8 @@ def _refine_rectangle(pane: GrayPane, box: Rectangle, offsets: FloatArray) -> Ou
 def _outline(shape: Shape, edges: tuple[_Edge, ...]) -> Outline:
     return Outline(
         shape,
-        float(np.mean([edge.contrast for edge in edges])),
-        float(np.mean([edge.support for edge in edges])),
+        sum(edge.contrast for edge in edges) / len(edges),
+        sum(edge.support for edge in edges) / len(edges),
         min(edge.support for edge in edges),
     )
 
@@ -214,11 +226,11 @@ def refine(pane: GrayPane, shape: Shape, *, thorough: bool) -> Outline:
         shape: the fit to the coloured pixels, or the last frame's.
         thorough: whether to look further away where no outline is clear near the shape.
     """
-    near, wide = _offsets(pane.scale, NEAR, STEP), _offsets(pane.scale, WIDE, COARSE_STEP)
+    near = _offsets(pane.scale, NEAR, STEP)
     outline = _refined(pane, shape, near)
     if outline.clear or not thorough:
         return outline
-    coarse = _refined(pane, shape, wide)
+    coarse = _refined(pane, shape, _offsets(pane.scale, WIDE, COARSE_STEP))
     again = _refined(pane, coarse.shape, near)
     return max(outline, again, key=lambda found: found.contrast)
 

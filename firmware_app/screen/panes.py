@@ -11,7 +11,7 @@ from calibration.profile import ScreenProfile
 from firmware_app.journey import Panes, Picture, Rect
 from firmware_app.pixels import UNTOUCHED, Levels
 from firmware_app.screen.agreement import Agreement, Gray, compare
-from firmware_app.screen.bar import chroma, every_nth
+from firmware_app.screen.bar import chroma, chroma_half, gray_half
 from firmware_app.screen.registration import Registration
 
 COLOUR_CHROMA = 28
@@ -36,16 +36,14 @@ class PanePair:
     Attributes:
         panes: where they stand in the picture.
         top, bottom: BGR views of the elastogram's and of the gray pane, of one size.
-        top_half, bottom_half: every second pixel of both, contiguous.
-        coloured_half: 255 where `top_half` carries colour, else 0.
+        chroma_half: chroma of every second pixel of `top`; `coloured_half` is 255 where it is colour, else 0.
         agreement: of the two panes where there is no colour.
     """
 
     panes: Panes
     top: Picture
     bottom: Picture
-    top_half: Picture
-    bottom_half: Picture
+    chroma_half: Gray
     coloured_half: Gray
     agreement: Agreement
 
@@ -67,13 +65,11 @@ def cut_panes(pixels: Picture, panes: Panes, levels: Levels = UNTOUCHED, scale: 
     upper, lower = panes.elastogram, panes.gray
     top = pixels[upper.y : upper.y + upper.h, upper.x : upper.x + upper.w]
     bottom = pixels[lower.y : lower.y + lower.h, lower.x : lower.x + lower.w]
-    top_half, bottom_half = every_nth(top, 2), every_nth(bottom, 2)
-    coloured = cv2.threshold(chroma(top_half), COLOUR_CHROMA * levels.gain, 255, cv2.THRESH_BINARY)[1]
-    first = cv2.cvtColor(top_half, cv2.COLOR_BGR2GRAY)
-    second = cv2.cvtColor(bottom_half, cv2.COLOR_BGR2GRAY)
+    strength = chroma_half(top)
+    coloured = cv2.threshold(strength, COLOUR_CHROMA * levels.gain, 255, cv2.THRESH_BINARY)[1]
     plain = cv2.bitwise_not(cv2.dilate(coloured, np.ones((5, 5), np.uint8)))
-    agreement = compare(first, second, plain, levels, scale)
-    return PanePair(panes, top, bottom, top_half, bottom_half, coloured, agreement)
+    agreement = compare(gray_half(top), gray_half(bottom), plain, levels, scale)
+    return PanePair(panes, top, bottom, strength, coloured, agreement)
 
 
 def nominal_panes(registration: Registration, profile: ScreenProfile) -> Panes:

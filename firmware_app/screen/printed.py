@@ -9,11 +9,12 @@ from functools import partial
 from typing import TypeVar
 
 import cv2
+import numpy as np
 
 from calibration.profile import ReadOutGrammar, ScreenProfile
 from firmware_app.journey import Picture, ReadOut, Rect
 from firmware_app.screen.agreement import Gray
-from firmware_app.screen.bar import every_nth
+from firmware_app.screen.bar import gray_half
 from firmware_app.screen.grammar import (
     KPA_PER_SQUARED_SPEED,
     WITH_UNIT,
@@ -70,9 +71,8 @@ class Printed:
 
 def _cut(pixels: Picture, area: Rect) -> Gray:
     """Every second pixel of an area, gray."""
-    part = every_nth(pixels[area.y : area.y + area.h, area.x : area.x + area.w], 2)
-    gray: Gray = cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
-    return gray
+    part = pixels[area.y : area.y + area.h, area.x : area.x + area.w]
+    return gray_half(part) if min(area.w, area.h) > 1 else np.zeros((1, 1), np.uint8)
 
 
 def read_printed(pixels: Picture, registration: Registration, profile: ScreenProfile) -> Printed:

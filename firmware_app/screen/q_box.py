@@ -8,6 +8,7 @@ them, and must be white: a round hot spot of the map has rims of other colours.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from firmware_app.journey import Picture
 from firmware_app.pixels import Levels
 from firmware_app.screen.agreement import Gray
+from firmware_app.screen.bar import pale_and_white
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -73,20 +75,45 @@ class RingScreen:
     radii: tuple[float, float]
 
 
+_CIRCLE = np.arange(SPOKES)[:, None] * (2 * np.pi / SPOKES)
+_COSINE, _SINE = np.cos(_CIRCLE), np.sin(_CIRCLE)
+"""Direction of each spoke, shape (SPOKES, 1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What a ring is measured on: how much each pixel looks like its line, and how white it is."""
+    """What rings are looked for on: `chroma` and `white` of the window, and which pixels lie `inside`."""
 
-    strength: npt.NDArray[np.float32]
+    chroma: Gray
     white: Gray
+    inside: Gray
     screen: RingScreen
 
+    def sampled(self, x: FloatArray, y: FloatArray) -> npt.NDArray[np.float32]:
+        """How much the places x, y of the window look like a ring's line; 0 outside of the window.
 
-def pale_and_white(picture: Picture) -> tuple[Gray, Gray]:
-    """The chroma, which is low on pale colours, and the least of B, G and R, which is high on white alone."""
-    blue, green, red = cv2.split(picture)
-    white = cv2.min(cv2.min(blue, green), red)
-    return cv2.subtract(cv2.max(cv2.max(blue, green), red), white), white
+        Only the pixels around the places are looked at, as far as the filters reach.
+        """
+        thickness = 2 * round(2.5 * self.screen.scale) + 3
+        rows, columns = (_around(v, thickness + 2, n) for v, n in zip((y, x), self.white.shape, strict=True))
+        part = rows, columns
+        strength = line_strength(self.chroma[part], self.white[part], self.inside[part], thickness)
+        smooth = cv2.GaussianBlur(strength, (3, 3), 0).astype(np.float32)
+        across, down = x.astype(np.float32) - columns.start, y.astype(np.float32) - rows.start
+        return np.asarray(cv2.remap(smooth, across, down, cv2.INTER_LINEAR), np.float32)
+
+
+def _around(places: FloatArray, reach: int, size: int) -> slice:
+    """The pixels of an axis as far as `reach` around places, at least one."""
+    first = min(max(int(places.min()) - reach, 0), size - 1)
+    return slice(first, max(min(int(places.max()) + reach + 2, size), first + 1))
+
+
+def _median(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Median along the last axis: for a few dozen values far quicker than NumPy's."""
+    ordered, count = np.sort(values, axis=-1), values.shape[-1]
+    middle = ordered[..., (count - 1) // 2] + ordered[..., count // 2]
+    return np.asarray(middle * np.float32(0.5), np.float32)
 
 
 def line_strength(chroma: Gray, white: Gray, inside: Gray, thickness: int) -> Gray:
@@ -112,10 +139,11 @@ def _vote(strength: Gray, stretch: float, radii: tuple[float, float]) -> tuple[f
 
     None where too few voters agree on a radius to make a ring.
     """
-    y, x = np.nonzero(strength > FAINT)
-    if y.size < 24:
+    voters = cv2.findNonZero(cv2.threshold(strength, FAINT, 255, cv2.THRESH_BINARY)[1])
+    if voters is None or len(voters) < 24:
         return None
-    smooth = cv2.GaussianBlur(strength, (5, 5), 0).astype(np.float32)
+    x, y = voters[:, 0, 0], voters[:, 0, 1]
+    smooth = cv2.GaussianBlur(strength, (5, 5), 0)
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     if y.size > VOTERS:
         strongest = np.argpartition(strength[y, x], -VOTERS)[-VOTERS:]
@@ -130,11 +158,9 @@ def _vote(strength: Gray, stretch: float, radii: tuple[float, float]) -> tuple[f
     reach = np.arange(radii[0], radii[1] + 0.5)
     reach = np.concatenate([-reach, reach])[:, None]
     height, width = strength.shape[0], int(strength.shape[1] / stretch) + 1
-    centre_x = np.rint(position_x + reach * normal_x).astype(np.intp)
-    centre_y = np.rint(position_y + reach * normal_y).astype(np.intp)
-    valid = (centre_x >= 0) & (centre_x < width) & (centre_y >= 0) & (centre_y < height)
-    ballot = np.bincount((centre_y * width + centre_x)[valid], minlength=width * height)
-    votes = cv2.boxFilter(ballot.reshape(height, width).astype(np.float32), -1, (3, 3), normalize=False)
+    column = _whole(position_x, reach * normal_x, width)
+    row = _whole(position_y, reach * normal_y, height)
+    votes = _counted(row * (width + 2) + column, (height, width))
     best_y, best_x = np.unravel_index(int(np.argmax(votes)), votes.shape)
     distance = np.hypot(position_x - best_x, position_y - best_y)
     histogram = np.bincount(np.rint(distance).astype(np.intp), minlength=int(radii[1]) + 3).astype(np.float64)
@@ -147,62 +173,76 @@ def _vote(strength: Gray, stretch: float, radii: tuple[float, float]) -> tuple[f
     return float(best_x), float(best_y), float(radius)
 
 
-def _measure(
-    strength: npt.NDArray[np.float32], stretch: float, guess: tuple[float, float, float], reach: float
-) -> Ring | None:
+def _whole(start: FloatArray, way: FloatArray, size: int) -> FloatArray:
+    """Whole pixels at start + way, counted from 1; 0 and `size` + 1 stand for all that lies outside.
+
+    The rim spares a choice among some 50,000 places. `way` is overwritten.
+    """
+    way += start
+    np.rint(way, way)
+    np.clip(way, -1.0, size, way)
+    way += 1.0
+    return way
+
+
+def _counted(places: FloatArray, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """How many of the places, flat in a shape with a rim, fall to each pixel and its neighbours."""
+    height, width = shape
+    ballot = np.bincount(places.astype(np.intp).ravel(), minlength=(height + 2) * (width + 2))
+    inner = ballot.reshape(height + 2, width + 2)[1:-1, 1:-1].astype(np.float32)
+    return np.asarray(cv2.boxFilter(inner, -1, (3, 3), normalize=False), np.float32)
+
+
+def _measure(sight: _Sight, guess: tuple[float, float, float], reach: float) -> Ring | None:
     """Fit a circle to the line's place on each spoke (Kasa's algebraic fit, outliers dropped once)."""
-    angles = np.arange(SPOKES) * (2 * np.pi / SPOKES)
-    cosine, sine = np.cos(angles)[:, None], np.sin(angles)[:, None]
     x, y, r = guess
     radii = np.arange(r - reach, r + reach + 0.25, 0.5)[None, :]
-    map_x, map_y = (x + radii * cosine) * stretch, y + radii * sine
-    sampled = cv2.remap(strength, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR)
+    sampled = sight.sampled((x + radii * _COSINE) * sight.screen.stretch, y + radii * _SINE)
     peak = sampled.argmax(axis=1)
-    clear = sampled.max(axis=1) - np.median(sampled, axis=1) > CONTRAST
-    if clear.sum() < SPOKES // 2:
+    clear = sampled.max(axis=1) - _median(sampled) > CONTRAST
+    if np.count_nonzero(clear) < SPOKES // 2:
         return None
     weight = sampled * (np.abs(np.arange(radii.size)[None, :] - peak[:, None]) <= 3)
     place = (weight * radii).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-6)
+    across, down = place * _COSINE[:, 0], place * _SINE[:, 0]  # from the guessed centre
     for _ in range(2):
-        px, py = place[clear] * cosine[clear, 0], place[clear] * sine[clear, 0]  # from the guessed centre
-        system = np.stack([px, py, np.ones_like(px)], axis=1)
+        px, py = across[clear], down[clear]
+        system = np.stack([px, py, np.ones_like(px), px * px + py * py], axis=1)
         # Normal equations: three unknowns are too few to wake the threads of a linear-algebra library.
-        left = np.einsum("ni,nj->ij", system, system)
-        right = np.einsum("ni,n->i", system, px**2 + py**2)
-        if abs(float(np.linalg.det(left))) < 1e-6:
+        normal = cv2.mulTransposed(system, aTa=True)
+        left, right = np.ascontiguousarray(normal[:3, :3]), np.ascontiguousarray(normal[:3, 3])
+        if abs(cv2.determinant(left)) < 1e-6:
             return None
-        solution = np.linalg.solve(left, right)
-        fit_x, fit_y = solution[0] / 2, solution[1] / 2
-        fit_r = float(np.sqrt(max(solution[2] + fit_x**2 + fit_y**2, 0.0)))
-        away = np.hypot(place * cosine[:, 0] - fit_x, place * sine[:, 0] - fit_y) - fit_r
+        solution = cv2.solve(left, right)[1]
+        fit_x, fit_y = float(solution[0, 0]) / 2, float(solution[1, 0]) / 2
+        fit_r = math.sqrt(max(float(solution[2, 0]) + fit_x**2 + fit_y**2, 0.0))
+        away = np.hypot(across - fit_x, down - fit_y) - fit_r
         clear = clear & (np.abs(away) < 1.5)
-        if clear.sum() < SPOKES // 2:
+        if np.count_nonzero(clear) < SPOKES // 2:
             return None
-    return Ring(float(x + fit_x), float(y + fit_y), fit_r, float(clear.mean()))
+    return Ring(x + fit_x, y + fit_y, fit_r, np.count_nonzero(clear) / SPOKES)
 
 
 def _is_white(sight: _Sight, ring: Ring) -> bool:
     """Whether the least of B, G and R is high on the ring, and higher than beside it: medians over spokes."""
-    angles = np.arange(SPOKES)[:, None] * (2 * np.pi / SPOKES)
     radii = ring.r + np.array(BESIDE)[None, :] * max(sight.screen.scale, 0.6)
     sampled = cv2.remap(
         sight.white,
-        ((ring.x + radii * np.cos(angles)) * sight.screen.stretch).astype(np.float32),
-        (ring.y + radii * np.sin(angles)).astype(np.float32),
+        ((ring.x + radii * _COSINE) * sight.screen.stretch).astype(np.float32),
+        (ring.y + radii * _SINE).astype(np.float32),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     ).astype(np.float32)
-    beside = np.maximum(sampled[:, :2].mean(axis=1), sampled[:, -2:].mean(axis=1))
+    beside = np.maximum(sampled[:, 0] + sampled[:, 1], sampled[:, -2] + sampled[:, -1]) / 2
     line, levels = sampled[:, 2:-2].max(axis=1), sight.screen.levels
     return bool(
-        np.median(line) >= levels.black + WHITE * levels.gain
-        and np.median(line - beside) >= WHITER * levels.gain
+        _median(line) >= levels.black + WHITE * levels.gain and _median(line - beside) >= WHITER * levels.gain
     )
 
 
 def _clear(sight: _Sight, guess: tuple[float, float, float], found: list[Ring]) -> Ring | None:
     """The ring at a guess (x, y, r), if there is one and it is none of those found."""
-    ring = _measure(sight.strength, sight.screen.stretch, guess, 4.0)
+    ring = _measure(sight, guess, 4.0)
     low, high = sight.screen.radii
     if ring is None or ring.support < SUPPORT or not low <= ring.r <= high:
         return None
@@ -222,14 +262,19 @@ def _reduced(part: Gray, step: int) -> Gray:
     return result
 
 
-def _without(strength: Gray, ring: tuple[float, float, float], stretch: float, width: float) -> Gray:
-    """The strength with a ring (x, y, r) and `width` pixels to either side of its line wiped out."""
+def _wipe(strength: Gray, ring: tuple[float, float, float], stretch: float, width: float) -> None:
+    """Wipe out a ring (x, y, r) and `width` pixels to either side of its line, in place."""
     x, y, r = ring
-    across = (np.arange(strength.shape[1], dtype=np.float32) / stretch - x)[None, :]
-    down = (np.arange(strength.shape[0], dtype=np.float32) - y)[:, None]
+    wide, high = (r + width) * stretch, r + width
+    columns = slice(max(int(x * stretch - wide) - 1, 0), max(int(x * stretch + wide) + 2, 0))
+    rows = slice(max(int(y - high) - 1, 0), max(int(y + high) + 2, 0))
+    part = strength[rows, columns]
+    across = (np.arange(columns.start, columns.start + part.shape[1], dtype=np.float32) / stretch - x)[
+        None, :
+    ]
+    down = (np.arange(rows.start, rows.start + part.shape[0], dtype=np.float32) - y)[:, None]
     square = across * across + down * down
-    rest: Gray = np.where((square > max(r - width, 0.0) ** 2) & (square < (r + width) ** 2), 0, strength)
-    return rest
+    part[(square > max(r - width, 0.0) ** 2) & (square < (r + width) ** 2)] = 0
 
 
 def find_rings(window: Picture, inside: Gray, screen: RingScreen, near: tuple[Ring, ...]) -> tuple[Ring, ...]:
@@ -249,8 +294,7 @@ def find_rings(window: Picture, inside: Gray, screen: RingScreen, near: tuple[Ri
     """
     scale, stretch = screen.scale, screen.stretch
     chroma, white = pale_and_white(window)
-    sharp = line_strength(chroma, white, inside, 2 * round(2.5 * scale) + 3)
-    sight = _Sight(cv2.GaussianBlur(sharp, (3, 3), 0).astype(np.float32), white, screen)
+    sight = _Sight(chroma, white, inside, screen)
     found: list[Ring] = []
     for earlier in near:
         ring = _clear(sight, (earlier.x, earlier.y, earlier.r), found)
@@ -261,7 +305,7 @@ def find_rings(window: Picture, inside: Gray, screen: RingScreen, near: tuple[Ri
     bright = cv2.threshold(small, screen.levels.black + VOTER * screen.levels.gain, 255, cv2.THRESH_BINARY)[1]
     lines = line_strength(_reduced(chroma, step), small, cv2.bitwise_and(_reduced(inside, step), bright), 5)
     for ring in found:
-        lines = _without(lines, (ring.x / step, ring.y / step, ring.r / step), stretch, LINE / step + 1.5)
+        _wipe(lines, (ring.x / step, ring.y / step, ring.r / step), stretch, LINE / step + 1.5)
     radii = screen.radii[0] / step, screen.radii[1] / step
     tries = 0
     while tries < (MORE_TRIES if found else TRIES) and len(found) < MOST:
@@ -270,11 +314,11 @@ def find_rings(window: Picture, inside: Gray, screen: RingScreen, near: tuple[Ri
         if guess is None:
             break
         x, y, r = guess[0] * step, guess[1] * step, guess[2] * step
-        first = _measure(sight.strength, stretch, (x, y, r), 2.0 * step + 3.0)
+        first = _measure(sight, (x, y, r), 2.0 * step + 3.0)
         ring = _clear(sight, (first.x, first.y, first.r), found) if first is not None else None
         if ring is not None:
             found.append(ring)
             tries = 0
             guess = ring.x / step, ring.y / step, ring.r / step
-        lines = _without(lines, guess, stretch, LINE / step + 1.5)
+        _wipe(lines, guess, stretch, LINE / step + 1.5)
     return tuple(sorted(found, key=lambda ring: (round(ring.y / (0.5 * ring.r)), ring.x)))

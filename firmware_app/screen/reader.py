@@ -32,6 +32,7 @@ from firmware_app.screen.panes import SAME_PLANE, cut_panes
 from firmware_app.screen.printed import Printed, read_printed, still_printed
 from firmware_app.screen.refusal import refusal
 from firmware_app.screen.registration import Registration, Unplaced
+from firmware_app.screen.repeat import Shown
 from firmware_app.screen.text import recogniser
 from firmware_app.screen.tracking import Anchor, doubted, follow
 from firmware_app.screen.view import box_refused, panes_refused
@@ -48,6 +49,7 @@ class _Track:
         scale: its bar, inverted.
         printed: what was last printed, `opacity` as estimated with it.
         last: where box and Q-box stood.
+        shown: the last frame that was read anew.
     """
 
     anchor: Anchor
@@ -55,6 +57,7 @@ class _Track:
     printed: Printed | None = None
     opacity: float | None = None
     last: Earlier | None = None
+    shown: Shown | None = None
 
     @property
     def registration(self) -> Registration:
@@ -97,7 +100,7 @@ class ScreenReader:
             return self._watched(self._without_screen(pixels, track), frame.pts_ns)
         if track.printed is not None and not still_printed(track.printed, pixels):
             self._track = track = replace(track, printed=None, opacity=None)
-        return self._watched(self._with_screen(pixels, track, text_was_read=False), frame.pts_ns)
+        return self._watched(self._read_or_repeated(pixels, track), frame.pts_ns)
 
     def read_text(self, frame: Frame, reading: ScreenReading) -> ScreenReading:
         """Add the bar's maximum and unit, the opacity and the Q-box's printed values (OCR).
@@ -131,6 +134,24 @@ class ScreenReader:
         elif anchor is not last.anchor:
             self._track = replace(last, anchor=anchor)
         return self._track
+
+    def _read_or_repeated(self, pixels: Picture, track: _Track) -> ScreenReading:
+        """The reading; as it was where both panes show the very same as the last frame's."""
+        shown = track.shown
+        if shown is None or not shown.holds(pixels, track.anchor, track.printed, track.opacity):
+            reading = self._with_screen(pixels, track, text_was_read=False)
+            shown = Shown(pixels, track.anchor, track.printed, track.opacity, reading)
+            self._track = replace(self._track or track, shown=shown)
+            return reading
+        self._banner_place = steady_place(self._banner_place, track.registration)
+        banner = banner_digest(pixels, self._banner_place, self.profile)
+        frozen = shown.reading.view is View.SWE_DUAL and self._frozen(pixels, track)
+        return replace(shown.reading, banner=banner, frozen=frozen)
+
+    def _frozen(self, pixels: Picture, track: _Track) -> bool:
+        registration = track.registration
+        area = registration.rect(self.profile.freeze.snowflake_area)
+        return has_snowflake(pixels, area, track.panes, registration.scale_y)
 
     def _watched(self, reading: ScreenReading, now_ns: int) -> ScreenReading:
         """The reading with the alarm, if the layout has contradicted the profile for too long."""
@@ -191,7 +212,6 @@ class ScreenReader:
         # A ring that a frame does not show may be under the cursor: its place stays the first guess.
         q_boxes = seen.q_boxes or (track.last.q_boxes if track.last else ())
         self._track = replace(track, last=Earlier(seen.shape, q_boxes))
-        area = registration.rect(profile.freeze.snowflake_area)
         complete = replace(
             reading,
             view=View.SWE_DUAL,
@@ -203,7 +223,7 @@ class ScreenReader:
             readout=printed.readout if printed else None,
             opacity=printed.opacity if printed else None,
             opacity_estimated=track.opacity,
-            frozen=has_snowflake(pixels, area, track.panes, registration.scale_y),
+            frozen=self._frozen(pixels, track),
         )
         refused = refusal(
             complete,

@@ -35,10 +35,14 @@ def _filling(filled_fraction: float) -> Rejected | None:
     return Rejected(Reason.BOX_UNFILLED, f"Box {100 * filled_fraction:.0f} % filled")
 
 
-def _minimum(stiffness: Stiffness | None) -> Rejected | None:
-    if stiffness is None or stiffness.min_kpa > NEAR_ZERO_KPA:
-        return None
-    return Rejected(Reason.MINIMUM_NEAR_ZERO, f"minimum {stiffness.min_kpa:.1f} kPa")
+def _minimum(stiffness: Stiffness | None, readout: ReadOut | None) -> Rejected | None:
+    """By the decoded or by the printed minimum: the scanner's own map is finer than the screen's."""
+    if stiffness is not None and not stiffness.min_kpa > NEAR_ZERO_KPA:
+        return Rejected(Reason.MINIMUM_NEAR_ZERO, f"minimum {stiffness.min_kpa:.1f} kPa")
+    printed = None if readout is None else readout.min_kpa
+    if printed is not None and printed <= NEAR_ZERO_KPA:
+        return Rejected(Reason.MINIMUM_NEAR_ZERO, f"printed minimum {printed:.1f} kPa")
+    return None
 
 
 def _printed(readout: ReadOut | None, *, required: bool) -> Rejected | None:
@@ -100,7 +104,7 @@ def refusal(
         _q_box(reading),
         _bar(reading.colour_bar, profile, text_was_read=text_was_read),
         _filling(filled_fraction),
-        _minimum(reading.stiffness),
+        _minimum(reading.stiffness, reading.readout),
         _agreement(reading.stiffness, reading.readout),
         _stability(reading.readout),
         _printed(reading.readout, required=required) if text_was_read else None,

@@ -8,7 +8,7 @@ import numpy as np
 from firmware_app.journey import Panes, Picture, Rejected
 from firmware_app.pixels import Levels
 from firmware_app.screen.agreement import NOISE, UNLIKE
-from firmware_app.screen.bar import chroma
+from firmware_app.screen.bar import chroma_half
 from firmware_app.screen.elastogram import Elastogram
 from firmware_app.screen.panes import COLOUR_CHROMA, SAME_PLANE, PanePair
 from firmware_app.wording import Reason
@@ -44,13 +44,21 @@ def panes_refused(pair: PanePair, levels: Levels, elsewhere: tuple[int, int] | N
         return Rejected(reason, f"other things on {100 * agreement.patches:.0f} % of the two panes")
     if agreement.correlation < SAME_PLANE:
         return Rejected(Reason.PANES_DIFFER, f"correlation {agreement.correlation:.2f} outside the colour")
-    coloured = cv2.countNonZero(pair.coloured_half)
-    threshold = COLOUR_CHROMA * levels.gain
-    below = cv2.threshold(chroma(pair.bottom_half), threshold, 255, cv2.THRESH_BINARY)[1]
-    share = cv2.countNonZero(cv2.bitwise_and(below, pair.coloured_half)) / max(coloured, 1)
+    share = _coloured_below(pair, COLOUR_CHROMA * levels.gain)
     if share > COLOUR_BELOW:
         return Rejected(Reason.PANES_DIFFER, f"colour in both panes, {100 * share:.0f} % of the map")
     return None
+
+
+def _coloured_below(pair: PanePair, threshold: float) -> float:
+    """Share of the map's pixels that carry colour in the gray pane as well."""
+    x, y, w, h = cv2.boundingRect(pair.coloured_half)
+    if w == 0:
+        return 0.0
+    strength = chroma_half(pair.bottom[2 * y : 2 * (y + h), 2 * x : 2 * (x + w)])
+    below = cv2.threshold(strength, threshold, 255, cv2.THRESH_BINARY)[1]
+    coloured = pair.coloured_half[y : y + h, x : x + w]
+    return cv2.countNonZero(cv2.bitwise_and(below, coloured)) / cv2.countNonZero(coloured)
 
 
 def box_refused(

@@ -8,6 +8,8 @@
       |   moving and without snowflake              |        examined last: the last ones count)
       +---------- for more than GLITCH_NS ----------+----> LiveAgain, or FreezeEndedWithoutQBox
 
+Nothing is examined while the banner is another than the one that counts: whose picture it is must be known.
+
 Frames that cannot be read, or that contradict the state for no longer than `GLITCH_NS`, change nothing. A
 cine loop that is scrolled changes the picture of a freeze, not the freeze: the snowflake stays. Without the
 snowflake, a picture that changes is live.
@@ -65,7 +67,12 @@ class LiveAgain:
 
 @dataclass(frozen=True, slots=True)
 class BannerChanged:
-    """Another patient's banner stands on the screen; `since_ns` is the first frame's time stamp."""
+    """Another patient's banner stands on the screen.
+
+    Attributes:
+        since_ns: time stamp of the first frame without the old banner; a codec may have drawn the new one
+            only some frames later.
+    """
 
     since_ns: int
 
@@ -124,6 +131,7 @@ class Watch:
         freeze: the freeze in progress, or None while the scan is live.
         banner: digest of the banner that counts, `banner_ns` since when.
         other_banner: one that differs from it, `other_banner_ns` since when it stands.
+        parted_ns: since when none was seen that is the one that counts; of `other_banner` only.
     """
 
     now_ns: int = 0
@@ -135,6 +143,7 @@ class Watch:
     banner_ns: int = 0
     other_banner: BannerDigest | None = None
     other_banner_ns: int = 0
+    parted_ns: int = 0
 
 
 def judged(state: Watch, verdict: UUID) -> Watch:
@@ -150,7 +159,7 @@ def watch(state: Watch, frame: Frame, reading: ScreenReading) -> tuple[Watch, Mo
     if frame.pts_ns < state.now_ns:
         state = Watch(banner=state.banner, banner_ns=-SHARP_NS)  # the stream began anew
     state = replace(state, now_ns=frame.pts_ns)
-    since_ns = state.other_banner_ns
+    since_ns = state.parted_ns
     state, changed = _watch_banner(state, frame.pts_ns, reading)
     if changed:
         # A picture that was frozen under the last patient's banner is never examined under this one's.
@@ -217,8 +226,8 @@ def _watch_freeze(
         freeze = replace(freeze, stand=stand, stand_ns=now_ns)
     freeze = replace(freeze, text=text)
     known = freeze.examined is not None and _same(freeze.examined, stand) and text is not Text.CHANGED
-    due = bool(stand.q_boxes) and not known and not freeze.void and now_ns - freeze.stand_ns >= SETTLED_NS
-    if not due:
+    due = bool(stand.q_boxes) and not known and now_ns - freeze.stand_ns >= SETTLED_NS
+    if not due or freeze.void or state.other_banner is not None:
         return replace(state, freeze=freeze), None
     freeze = replace(freeze, examined=stand, text=Text.UNREAD)
     return replace(state, freeze=freeze), ExamineNow(freeze.since_ns)
@@ -248,7 +257,9 @@ def _watch_banner(state: Watch, now_ns: int, reading: ScreenReading) -> tuple[Wa
         # A codec sharpens a new banner over some frames; from then on the reference never follows.
         sharper = banner if now_ns - state.banner_ns < SHARP_NS else state.banner
         return replace(state, banner=sharper, other_banner=None), False
-    if state.other_banner is None or differs(state.other_banner, banner):
+    if state.other_banner is None:
+        return replace(state, other_banner=banner, other_banner_ns=now_ns, parted_ns=now_ns), False
+    if differs(state.other_banner, banner):
         return replace(state, other_banner=banner, other_banner_ns=now_ns), False
     if now_ns - state.other_banner_ns < BANNER_NS:
         return state, False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -87,6 +89,27 @@ def test_inspect_of_what_is_no_picture(text_file: Path, tmp_path: Path) -> None:
     empty.touch()
     for path in (text_file, empty, tmp_path):
         assert_one_clear_line(call("fibrostage", "inspect", path), path.name)
+
+
+def test_inspect_of_a_picture_too_large(tmp_path: Path) -> None:
+    """A picture that says it has 1.6 thousand million pixels is refused, not tried."""
+    coded = bytearray(cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes())
+    coded[16:24] = struct.pack(">II", 40_000, 40_000)
+    coded[29:33] = struct.pack(">I", zlib.crc32(coded[12:29]))
+    path = tmp_path / "endless.png"
+    path.write_bytes(coded)
+    assert_one_clear_line(call("fibrostage", "inspect", path), "endless.png", "too large")
+
+
+def test_inspect_never_writes_over_its_picture(tmp_path: Path) -> None:
+    """The drawing under the picture's own name, however it is spelt, is refused and the picture kept."""
+    path = tmp_path / "screen.png"
+    cv2.imwrite(str(path), np.zeros((200, 300, 3), np.uint8))
+    before = path.read_bytes()
+    (tmp_path / "inner").mkdir()
+    target = tmp_path / "inner" / ".." / "screen.png"
+    assert_one_clear_line(call("fibrostage", "inspect", path, "--annotate", target), "the picture itself")
+    assert path.read_bytes() == before
 
 
 def test_inspect_reads_the_real_aixplorer(screens: Path, tmp_path: Path) -> None:

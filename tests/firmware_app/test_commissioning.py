@@ -92,7 +92,7 @@ def test_the_proposed_profile_reads_another_patient(proposal: Proposal) -> None:
 def test_the_document_is_the_profile(proposal: Proposal, tmp_path: Path) -> None:
     """The TOML loads to the very profile that was tried, and says where its numbers come from."""
     path = tmp_path / "profile.toml"
-    text = document(proposal, "screen.png")
+    text = document(proposal)
     path.write_text(text, encoding="utf-8")
     assert load_profile(path) == proposal.profile
     numbers = [line for line in text.splitlines() if "in the preview" in line]
@@ -110,7 +110,7 @@ def test_a_live_screen_without_a_q_box_leaves_a_list() -> None:
         "Read-out": "readout.areas",
         "Snowflake": "freeze.snowflake_area",
     }
-    written = document(found, "screen.png")
+    written = document(found)
     assert "CHECK BY HAND" in written
     for setting in missing.values():
         assert setting in written
@@ -134,8 +134,8 @@ def test_panes_are_found_wherever_they_stand(seed: int) -> None:
 
 
 def test_no_identifier_leaves(custom: Drawn, tmp_path: Path) -> None:
-    """Name and number stand neither in the profile nor, legibly, in the preview."""
-    source, out, preview = tmp_path / "screen.png", tmp_path / "profile.toml", tmp_path / "preview.png"
+    """Name and number stand neither in the profile nor, legibly, in the preview; nor does the file's name."""
+    source, out, preview = tmp_path / "MEYER_1957.png", tmp_path / "profile.toml", tmp_path / "preview.png"
     cv2.imwrite(str(source), custom[0])
     ended = call(
         "fibrostage-calibrate",
@@ -161,6 +161,7 @@ def test_no_identifier_leaves(custom: Drawn, tmp_path: Path) -> None:
     header = np.ascontiguousarray(drawn[:200, :1440], np.uint8)
     legible = " ".join(caption.text for caption in read_captions(header))
     written = out.read_text(encoding="utf-8") + ended.out
+    assert "MEYER" not in written
     for name in names:
         assert name not in legible
         assert name not in written
@@ -244,6 +245,19 @@ def test_other_screens_and_targets_are_refused(screens: Path, tmp_path: Path) ->
     ended = call(*words, tmp_path / "p.toml", "--preview", tmp_path / "p.gif")
     assert ended.code == 2
     assert ".png" in ended.err
+    ended = call(*words, tmp_path / "p.toml", "--preview", source)
+    assert ended.code == 2
+    assert "the source itself" in ended.err
+
+
+@pytest.mark.parametrize("name", ["", "  ", "two\nlines", "x" * 61])
+def test_a_scanner_needs_a_readable_name(name: str, tmp_path: Path) -> None:
+    """An empty name, one of several lines and an endless one are refused before any work."""
+    targets = ["--out", tmp_path / "p.toml", "--preview", tmp_path / "p.png"]
+    ended = call("fibrostage-calibrate", "screen", tmp_path / "gone.png", *targets, "--scanner", name)
+    assert ended.code == 2, ended
+    assert "--scanner" in ended.err
+    assert len(ended.err.strip().splitlines()) == 1
 
 
 def test_the_real_screen_is_commissioned(screens: Path) -> None:

@@ -151,6 +151,29 @@ def test_low_stability_index_is_refused(
     assert reason_of(replace(COMPLETE, readout=printed), profile) is reason
 
 
+@pytest.mark.parametrize(
+    ("decoded_kpa", "printed_kpa", "reason"),
+    [
+        (0.3, 0.3, None),
+        (0.3, None, None),
+        (0.2, 0.3, Reason.MINIMUM_NEAR_ZERO),
+        (0.3, 0.2, Reason.MINIMUM_NEAR_ZERO),
+    ],
+)
+def test_minimum_near_zero_is_refused(
+    decoded_kpa: float, printed_kpa: float | None, reason: Reason | None, profile: ScreenProfile
+) -> None:
+    """At 0.2 kPa or below, decoded or printed: the mark of unfilled pixels."""
+    assert COMPLETE.stiffness is not None
+    assert COMPLETE.readout is not None
+    reading = replace(
+        COMPLETE,
+        stiffness=replace(COMPLETE.stiffness, min_kpa=decoded_kpa),
+        readout=replace(COMPLETE.readout, min_kpa=printed_kpa),
+    )
+    assert reason_of(reading, profile) is reason
+
+
 def test_missing_read_out_is_refused_unless_the_profile_allows_it(profile: ScreenProfile) -> None:
     """Without a read-out only where none is shown and the profile does without; never an unreadable one."""
     without = replace(COMPLETE, readout=None)

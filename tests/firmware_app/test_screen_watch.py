@@ -206,6 +206,18 @@ def test_old_picture_is_not_examined_under_a_new_banner() -> None:
     assert kinds(play(live(20) + frozen + other + after)) == [BannerChanged, LiveAgain]
 
 
+def test_new_banner_that_a_codec_draws_slowly_is_the_next_patient_s_from_its_first_frame() -> None:
+    """One that changes with every frame for a second is told from the first; nothing is examined before."""
+    drawing = [
+        replace(shot, banner=np.full(480, 2000 + 300 * number, np.int16).tobytes())
+        for number, shot in enumerate([Shot(2, q_box=RING)] * 50)
+    ]
+    drawn = [Shot(2, q_box=RING, banner=SECOND_BANNER)] * 50
+    moments = play([*live(50), *drawing, *drawn])
+    assert kinds(moments) == [BannerChanged]
+    assert moments[0][1] == BannerChanged(50 * FRAME_NS)
+
+
 def test_time_that_starts_anew_is_survived() -> None:
     """After a restart of the stream, with smaller time stamps, freezes are seen as before."""
     state = Watch()
