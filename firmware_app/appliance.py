@@ -21,6 +21,7 @@ from firmware_app.screen.watch import (
     ExamineNow,
     FreezeEndedWithoutQBox,
     Watch,
+    interrupted,
     judged,
     watch,
 )
@@ -67,6 +68,7 @@ def follow(
     dropped, ticked_ns = 0, 0
     for event in video:
         if not isinstance(event, Frame):
+            watched = interrupted(watched)
             yield Step(event, None, None, exam)
             continue
         dropped += event.dropped

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Literal
 
 from firmware_app.errors import BundleError
-from firmware_app.inference.bundle import Bundle, load_bundle
+from firmware_app.inference.bundle import FILE_LIMIT, GRAPH_LIMIT, Bundle, Manifest, load_bundle
+from firmware_app.inference.bundle_files import copy_file, names_in
 from firmware_app.inference.signature import TrustedKey
 
 CURRENT, PREVIOUS = "current", "previous"
@@ -93,8 +94,12 @@ def install(
         folder = store / manifest.bundle_id
         copy = store / f"{_HALF_COPIED}{manifest.bundle_id}"
         _remove_half_copied(store)
-        _copy(source, copy)
-        self_test(load_bundle(copy, keys))
+        try:
+            self_test(_copied(source, copy, manifest, keys))
+        except BaseException:
+            # On a full disk, half a copy would keep it full.
+            shutil.rmtree(copy, ignore_errors=True)
+            raise
         if folder.exists():
             # The same id stands for the same content: what lies there is kept unless it was damaged.
             if not _checked(folder, "installed", keys).complaint:
@@ -105,7 +110,8 @@ def install(
             copy.rename(folder)
         _sync(store)
         before = _target(store, CURRENT)
-        if before is not None and before != folder:
+        # A way back that leads to a damaged bundle is none: the sound one before it stays.
+        if before is not None and before != folder and not _checked(before, "current", keys).complaint:
             _point(store, PREVIOUS, before.name)
         _point(store, CURRENT, folder.name)
         _remove_older(store)
@@ -143,16 +149,20 @@ def _target(store: Path, link: str) -> Path | None:
     return store / path.readlink().name if path.is_symlink() else None
 
 
-def _copy(source: Path, copy: Path) -> None:
-    """Copy a checked bundle's files, readable for every user, and wait until they are on the disk."""
+def _copied(source: Path, copy: Path, manifest: Manifest, keys: Sequence[TrustedKey]) -> Bundle:
+    """Copy a checked bundle's files, readable for every user and on the disk, and check the copy.
+
+    Whoever may write into the source can exchange a file after the check: links are refused here, too.
+    """
     copy.mkdir(mode=0o755)
-    for file in sorted(source.iterdir()):
-        target = copy / file.name
-        shutil.copyfile(file, target, follow_symlinks=False)
-        target.chmod(0o644)
-        _sync(target)
+    for name in sorted(names_in(source)):
+        copy_file(source, name, GRAPH_LIMIT if name == manifest.graph.file else FILE_LIMIT, copy / name)
     copy.chmod(0o755)
     _sync(copy)
+    copied = load_bundle(copy, keys)
+    if copied.manifest != manifest:
+        raise BundleError(f"bundle {source} changed while it was copied; install it again")
+    return copied
 
 
 def _point(store: Path, link: str, name: str) -> None:
@@ -187,16 +197,22 @@ def _sync(path: Path) -> None:
 @contextmanager
 def _locked(store: Path) -> Iterator[None]:
     """One change at a time; the store is made with its parent's owner, so the appliance may switch back."""
-    if not store.is_dir():
-        store.mkdir(parents=True, mode=0o755)
-        if os.geteuid() == 0:
-            owner = store.parent.stat()
-            os.chown(store, owner.st_uid, owner.st_gid)
-    descriptor = os.open(store, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        if not store.is_dir():
+            store.mkdir(parents=True, mode=0o755)
+            if os.geteuid() == 0:
+                owner = store.parent.stat()
+                os.chown(store, owner.st_uid, owner.st_gid)
+        descriptor = os.open(store, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            os.close(descriptor)
     except BlockingIOError as error:
         raise BundleError(f"{store} is being changed by another program; try again") from error
-    finally:
-        os.close(descriptor)
+    except OSError as error:
+        raise BundleError(
+            f"{store} cannot be changed ({error.strerror}); run the command as root, look for free space, "
+            "or set bundle_store to another folder"
+        ) from error

@@ -25,6 +25,7 @@ from firmware_app.bundle_commands import bundle_group, keys_of, trust_option
 from firmware_app.config import load_config, render_config
 from firmware_app.errors import AuditBrokenError, FibrostageError, SinkError, SourceError, WrongInputError
 from firmware_app.inspection import as_json, inspect_frame, load_picture, verdict_of
+from firmware_app.journey import Picture
 from firmware_app.model import Opened, load_model
 from firmware_app.reports.command import report
 from firmware_app.wording import NOTICE
@@ -162,13 +163,15 @@ def show_config(config_path: Path | None) -> None:
     click.echo(render_config(load_config(config_path)), nl=False)
 
 
-def _write_picture(path: Path, picture: object) -> None:
+def _write_picture(path: Path, picture: Picture) -> None:
     try:
-        written = cv2.imwrite(str(path), picture)
+        coded = cv2.imencode(path.suffix, picture)[1]
     except cv2.error:
-        written = False
-    if not written:
-        raise SinkError(f"{path} cannot be written: name a .png file in a folder that exists")
+        raise SinkError(f"{path} cannot be written: the name must end in .png") from None
+    try:
+        path.write_bytes(coded.tobytes())
+    except OSError as error:
+        raise SinkError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def main() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from firmware_app.annotation import Timings
 from firmware_app.errors import SourceError
@@ -66,12 +70,28 @@ def load_picture(path: Path) -> Frame:
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        pixels = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
+        pixels = _decoded(coded) if coded.size else None
     except cv2.error:  # more pixels than OpenCV allows, or than fit into the memory
         raise SourceError(f"{path} is too large or damaged: give a picture of one screen") from None
     if pixels is None:
         raise SourceError(f"{path} is not a picture: give a PNG, JPEG, BMP or TIFF file")
     return Frame(np.ascontiguousarray(pixels, dtype=np.uint8), number=0, pts_ns=0, captured_ns=0)
+
+
+def _decoded(coded: npt.NDArray[np.uint8]) -> cv2.typing.MatLike | None:
+    """The picture, or None. What a decoder prints itself is kept back where the caller says it better."""
+    with TemporaryFile() as said:
+        kept = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            pixels = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        if pixels is not None:
+            said.seek(0)
+            sys.stderr.write(said.read().decode(errors="replace"))
+    return pixels
 
 
 def as_json(inspection: Inspection) -> Json:

@@ -85,10 +85,20 @@ def load_model(
     wanted = inference or InferenceConfig()
     engine = choose_engine(bundle, wanted.threads, wanted.engines, shadow=wanted.shadow).engine
     try:
-        return Model(bundle, engine, familiarity, self_test(bundle, engine) if tested else None)
+        return Model(bundle, engine, familiarity, _tested(bundle, engine) if tested else None)
     except (BundleError, EngineError):
         engine.close()
         raise
+
+
+def _tested(bundle: Bundle, engine: ChosenEngine) -> float:
+    """The self-test; an engine of the GPU that answers wrongly is given up before the bundle is blamed."""
+    try:
+        return self_test(bundle, engine)
+    except BundleError as error:
+        if not engine.distrust(error):
+            raise
+        return self_test(bundle, engine)
 
 
 def open_model(config: Config, *, may_switch: bool = True) -> Opened:
@@ -107,7 +117,11 @@ def open_model(config: Config, *, may_switch: bool = True) -> Opened:
         keys = trusted_keys(config.bundle_keys)
         return Opened(load_model(config.bundle, config.inference, keys, tested=True))
     try:
-        chosen = current_of(config.bundle_store) or DEMONSTRATION_BUNDLE
+        chosen = current_of(config.bundle_store)
+        if chosen is None and previous_of(config.bundle_store) is not None:
+            failed = config.bundle_store / CURRENT
+            return _one_back(config, failed, f"{failed} is missing", may_switch=may_switch)
+        chosen = chosen or DEMONSTRATION_BUNDLE
     except OSError as error:
         detail = f"{config.bundle_store} cannot be read: {error.strerror}"
         return Opened(None, BundleEvent(event="no_bundle", bundle_id=CURRENT, detail=detail))

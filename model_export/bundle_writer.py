@@ -76,7 +76,9 @@ def write_bundle(
         WrongInputError: `folder` exists and is not a bundle.
         BundleError: what was written does not pass `load_bundle`.
     """
-    if folder.exists() and not (folder / MANIFEST_NAME).is_file() and any(folder.iterdir()):
+    folder = folder.resolve()  # "." has no name, and the fresh folder is named after it
+    is_other = folder.exists() and not (folder / MANIFEST_NAME).is_file()
+    if is_other and (not folder.is_dir() or any(folder.iterdir())):
         raise WrongInputError(f"{folder} exists and is not a bundle; give another folder")
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from firmware_app.inference.bundle import NetworkMethod
 from firmware_app.inference.graph import ACTIVATIONS, LOGITS, PROBABILITIES
 from model_export.calibrate import Calibration
+from model_export.errors import WrongInputError
 
 METHODS: tuple[NetworkMethod, ...] = ("GM", "EM", "GM+EM")
 """In the order of `LOGITS` and `PROBABILITIES`."""
@@ -53,11 +54,20 @@ def add_tails(graph: onnx.GraphProto, tails: dict[NetworkMethod, Tail]) -> None:
 
 
 def read_tails(model: onnx.ModelProto) -> dict[NetworkMethod, Tail]:
-    """Factor and offsets of every method, as they stand in a graph."""
+    """Factor and offsets of every method, as they stand in a graph.
+
+    Raises:
+        WrongInputError: the graph was made by other software, or before its end held the calibration.
+    """
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     tails: dict[NetworkMethod, Tail] = {}
     for method in METHODS:
-        factor, offsets = (constants[name] for name in _names(method))
+        try:
+            factor, offsets = (constants[name] for name in _names(method))
+        except KeyError as error:
+            raise WrongInputError(
+                f"the bundle's graph holds no {error.args[0]}; export it anew with this software"
+            ) from error
         first, second, third = (float(value) for value in offsets)
         tails[method] = Tail(float(factor[0]), (first, second, third))
     return tails

@@ -38,8 +38,10 @@ def write_key(key: Ed25519PrivateKey, path: Path) -> Path:
     """Write a private key that only its owner may read, and the public one beside it; returns the latter.
 
     Raises:
-        KeyFileError: one of the two files exists; nothing is overwritten.
+        KeyFileError: one of the two files exists and is not overwritten, or they cannot be written.
     """
+    if not path.name:
+        raise KeyFileError(f"{path} is a folder; name the file of the private key, e.g. liver-centre.pem")
     public = path.with_suffix(PUBLIC_SUFFIX)
     if public == path:
         raise KeyFileError(f"{path} would be the public key's name; give another name for the private key")
@@ -48,9 +50,12 @@ def write_key(key: Ed25519PrivateKey, path: Path) -> Path:
             raise KeyFileError(f"{file} exists and is not overwritten; give another name")
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     # The mode is given when the file is made: there is no moment at which others could read it.
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        stream.write(pem)
-    public.write_bytes(public_pem(key))
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(pem)
+        public.write_bytes(public_pem(key))
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be written ({error.strerror}); name another folder") from error
     return public
 
 

@@ -249,9 +249,12 @@ def _listed(manifest: Manifest) -> dict[str, tuple[str, int]]:
 def _parse(folder: Path, fields: dict[str, JsonValue]) -> Manifest:
     # The format is looked at first: a later format may have keys that this software cannot know.
     version = fields.get("format")
-    if isinstance(version, int) and version != FORMAT:
-        remedy = "update the software" if version > FORMAT else "export the bundle anew"
-        raise BundleError(f"bundle {folder}: format {version}, this software reads format {FORMAT}; {remedy}")
+    # Not `isinstance`: true is an int, too; and a "3" must not pass for a number.
+    if version is not None and (type(version) is not int or version != FORMAT):
+        later = isinstance(version, int) and version > FORMAT
+        remedy = "update the software" if later else "export the bundle anew"
+        found = repr(version)[:ID_DIGITS]
+        raise BundleError(f"bundle {folder}: format {found}, this software reads format {FORMAT}; {remedy}")
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:

@@ -74,6 +74,17 @@ def check_digest(folder: Path, name: str, limit: int, expected: str) -> None:
         )
 
 
+def copy_file(folder: Path, name: str, limit: int, target: Path) -> None:
+    """Copy a file to `target`, which must not exist; every user may read the copy, and it is on the disk."""
+    with _opened(folder, name, limit) as stream:
+        content = stream.read(limit + 1)
+    with target.open("xb") as copy:
+        copy.write(content)
+        os.fchmod(copy.fileno(), 0o644)
+        copy.flush()
+        os.fsync(copy.fileno())
+
+
 def read_object(folder: Path, name: str, content: bytes) -> dict[str, JsonValue]:
     """One JSON object, in which no key stands twice and every number is finite."""
     where = f"bundle {folder}: {name}"

@@ -105,13 +105,20 @@ class ChosenEngine:
             self._shadow.compare(crops, scores)
         return scores
 
+    def distrust(self, error: Exception) -> bool:
+        """Give a GPU engine up that answers, but wrongly; False: nothing stands behind this engine."""
+        if self._fall_back is None:
+            return False
+        self._give_way(self._fall_back, error)
+        return True
+
     def close(self) -> None:
         """Release every engine; harmless when repeated."""
         self._fall_back = None
         self._end_shadow()
         self._engine.close()
 
-    def _give_way(self, fall_back: Callable[[], Engine], error: EngineError) -> None:
+    def _give_way(self, fall_back: Callable[[], Engine], error: Exception) -> None:
         failed = self._engine
         LOG.error("%s failed: %s", failed.name, error)
         self._fall_back = None

@@ -45,10 +45,15 @@ def _minimum(stiffness: Stiffness | None, readout: ReadOut | None) -> Rejected |
     return None
 
 
-def _printed(readout: ReadOut | None, *, required: bool) -> Rejected | None:
-    if readout is not None or not required:
+def _printed(reading: ScreenReading, *, required: bool) -> Rejected | None:
+    """Without printed values the opacity, read or measured, must vouch for the decoded ones."""
+    if reading.readout is not None:
         return None
-    return Rejected(Reason.READOUT_UNREADABLE, "no printed mean with its unit")
+    if required:
+        return Rejected(Reason.READOUT_UNREADABLE, "no printed mean with its unit")
+    if reading.opacity is None and reading.opacity_estimated is None:
+        return Rejected(Reason.READOUT_UNREADABLE, "no printed values, and the opacity is not known")
+    return None
 
 
 def _stability(readout: ReadOut | None) -> Rejected | None:
@@ -107,6 +112,6 @@ def refusal(
         _minimum(reading.stiffness, reading.readout),
         _agreement(reading.stiffness, reading.readout),
         _stability(reading.readout),
-        _printed(reading.readout, required=required) if text_was_read else None,
+        _printed(reading, required=required) if text_was_read else None,
     )
     return next((check for check in checks if check is not None), None)

@@ -146,6 +146,16 @@ class Watch:
     parted_ns: int = 0
 
 
+def interrupted(state: Watch) -> Watch:
+    """The signal was lost: what stands there afterwards is no scroll of the freeze before.
+
+    A freeze that is void stays: whatever is frozen when the signal is back may be the last patient's.
+    """
+    if state.freeze is not None and state.freeze.void:
+        return state
+    return replace(state, pictures=None, frozen_ns=None, freeze=None)
+
+
 def judged(state: Watch, verdict: UUID) -> Watch:
     """Tell the id of the acquisition or refusal that came of the freeze in progress; the first is kept."""
     freeze = state.freeze

@@ -72,6 +72,8 @@ def test_future_format_asks_for_newer_software(tmp_path: Path) -> None:
         load_bundle(folder, TRUST)
     with pytest.raises(BundleError, match=r"format 1.*export the bundle anew"):
         load_bundle(write_small_bundle(tmp_path / "old", format=1), TRUST)
+    with pytest.raises(BundleError, match=rf"format '{FORMAT + 1}'"):
+        load_bundle(write_small_bundle(tmp_path / "text", format=str(FORMAT + 1)), TRUST)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +228,10 @@ def test_key_pair_is_written_for_its_owner_alone_and_never_overwritten(tmp_path:
     (tmp_path / "site.pem").write_bytes(before)
     with pytest.raises(KeyFileError, match="public key's name"):
         write_key(key, tmp_path / "other.pub")
+    with pytest.raises(KeyFileError, match="is a folder"):
+        write_key(key, Path())
+    with pytest.raises(KeyFileError, match="cannot be written"):
+        write_key(key, tmp_path / "missing" / "site.pem")
 
 
 def test_site_trusts_the_keys_in_its_folder(bundle: Path, tmp_path: Path) -> None:

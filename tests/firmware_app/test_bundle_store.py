@@ -7,13 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from firmware_app.bundle_store import current_of, install, list_bundles, rollback
+from firmware_app import bundle_store
+from firmware_app.bundle_store import current_of, install, list_bundles, previous_of, rollback
 from firmware_app.errors import BundleError
 from firmware_app.inference.bundle import Bundle, load_bundle
+from firmware_app.inference.signature import TrustedKey
 from tests.firmware_app.bundle_examples import TRUST, write_small_bundle
 
 
@@ -79,6 +82,15 @@ def test_rollback_swaps_current_and_previous(store: Path, sources: list[Path]) -
     assert roles(store) == {"current": "1", "previous": "0"}
 
 
+def test_damaged_bundle_does_not_become_the_way_back(store: Path, sources: list[Path]) -> None:
+    """After a damaged bundle in use was replaced, the way back leads to the sound one before it."""
+    first = install(store, sources[0], TRUST, works).folder
+    second = install(store, sources[1], TRUST, works).folder
+    (second / "model_card.md").write_text("altered", encoding="utf-8")
+    third = install(store, sources[2], TRUST, works).folder
+    assert (current_of(store), previous_of(store)) == (third, first)
+
+
 def test_rollback_without_a_previous_bundle_changes_nothing(store: Path, sources: list[Path]) -> None:
     """With one bundle there is no way back, and it says so."""
     install(store, sources[0], TRUST, works)
@@ -119,6 +131,40 @@ def test_untrusted_or_altered_bundle_is_not_installed(store: Path, sources: list
     with pytest.raises(BundleError, match="extra"):
         install(store, sources[0], TRUST, works)
     assert not store.exists()
+
+
+def test_file_exchanged_after_the_check_is_not_followed(
+    store: Path, sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link put into the source between check and copy reaches no other file, whose mode stays."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    secret.chmod(0o600)
+    sound = load_bundle(sources[0], TRUST)
+
+    def exchanged_after_the_check(folder: Path, keys: Sequence[TrustedKey]) -> Bundle:
+        if folder != sources[0]:
+            return load_bundle(folder, keys)
+        card = folder / "model_card.md"
+        card.unlink()
+        card.symlink_to(secret)
+        return sound
+
+    monkeypatch.setattr(bundle_store, "load_bundle", exchanged_after_the_check)
+    with pytest.raises(BundleError, match="link"):
+        install(store, sources[0], TRUST, works)
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert list(store.iterdir()) == []
+
+
+def test_store_that_cannot_be_made_is_named(sources: list[Path], tmp_path: Path) -> None:
+    """The sentence names the store and says what to do, for install and rollback alike."""
+    store = tmp_path / "file"
+    store.touch()
+    with pytest.raises(BundleError, match=r"file cannot be changed .*bundle_store"):
+        install(store, sources[0], TRUST, works)
+    with pytest.raises(BundleError, match=r"file cannot be changed .*bundle_store"):
+        rollback(store, TRUST)
 
 
 def test_installing_again_mends_a_damaged_copy(store: Path, sources: list[Path]) -> None:
@@ -201,6 +247,7 @@ print(moment)
 """
 
 
+@pytest.mark.timeout(300)  # some fifty processes, one after the other
 @pytest.mark.parametrize("action", ["install", "rollback"])
 def test_power_cut_at_any_moment_leaves_a_sound_bundle_in_use(
     action: str, tmp_path: Path, sources: list[Path]
@@ -216,7 +263,7 @@ def test_power_cut_at_any_moment_leaves_a_sound_bundle_in_use(
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr

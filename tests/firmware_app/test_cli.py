@@ -84,11 +84,29 @@ def test_wrong_usage() -> None:
 
 
 def test_inspect_of_what_is_no_picture(text_file: Path, tmp_path: Path) -> None:
-    """A text, an empty file and a folder are no pictures."""
-    empty = tmp_path / "empty.png"
+    """A text, an empty file, a cut-off picture and a folder are no pictures; no library adds a line."""
+    empty, cut = tmp_path / "empty.png", tmp_path / "cut.png"
     empty.touch()
-    for path in (text_file, empty, tmp_path):
-        assert_one_clear_line(call("fibrostage", "inspect", path), path.name)
+    noise = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)
+    cut.write_bytes(cv2.imencode(".png", noise)[1].tobytes()[:6000])
+    for path in (text_file, empty, cut, tmp_path):
+        ended = call("fibrostage", "inspect", path)
+        assert_one_clear_line(ended, path.name)
+        assert len(ended.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("drawn.gif2", ".png"), ("nowhere/drawn.png", "No such file"), ("folder.png", "Is a directory")],
+)
+def test_inspect_says_why_it_cannot_write(target: str, words: str, tmp_path: Path) -> None:
+    """A kind of picture that cannot be written, a folder that is missing, a name that is a folder."""
+    picture = tmp_path / "screen.png"
+    cv2.imwrite(str(picture), np.zeros((200, 300, 3), np.uint8))
+    (tmp_path / "folder.png").mkdir()
+    ended = call("fibrostage", "inspect", picture, "--annotate", tmp_path / target)
+    assert_one_clear_line(ended, "cannot be written", words)
+    assert len(ended.err.strip().splitlines()) == 1
 
 
 def test_inspect_of_a_picture_too_large(tmp_path: Path) -> None:

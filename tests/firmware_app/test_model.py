@@ -13,8 +13,11 @@ from firmware_app.assembly import LSM_RANGE_KPA, appliance_of, examiner_of, scre
 from firmware_app.bundle_store import current_of, install, previous_of
 from firmware_app.config import Config
 from firmware_app.errors import BundleError, KeyFileError
+from firmware_app.inference import ChosenEngine, Engine, open_engine
 from firmware_app.inference.bundle import MANIFEST_NAME, Bundle, digest_of, id_of
+from firmware_app.inference.engine import EngineChoice
 from firmware_app.inference.signature import SIGNATURE_NAME
+from firmware_app.journey import Crops, ImageScores
 from firmware_app.model import DEMONSTRATION_BUNDLE, load_model, open_model
 from firmware_app.publication import status_message
 from model_export.signing import public_pem, signature_of
@@ -112,6 +115,55 @@ def test_two_damaged_bundles_leave_the_stiffness(config: Config, good: Path, bad
     assert (status.bundle_event.event, status.bundle_id, status.runtime) == ("no_bundle", None, None)
     examiner = examiner_of(reader, opened.model, lambda: uid(1))
     assert (examiner.engine, examiner.bar_range_kpa) == (None, LSM_RANGE_KPA)
+
+
+def test_lost_link_brings_the_bundle_before_back(config: Config, good: Path, bad: Path) -> None:
+    """Where something was installed, the demonstration bundle never takes its place unasked."""
+    (config.bundle_store / "current").unlink()
+    opened = open_model(config)
+    assert opened.model is not None
+    assert opened.event is not None
+    assert (opened.model.bundle.folder, opened.event.event) == (good.resolve(), "rolled_back")
+    assert current_of(config.bundle_store) == good
+    opened.model.engine.close()
+
+
+class WrongEngine:
+    """Stands in for a GPU whose answers are wrong."""
+
+    name = "TensorRT 10.3 GPU INT8"
+
+    def __init__(self, sound: Engine) -> None:
+        self._sound = sound
+
+    def score(self, crops: Crops) -> ImageScores:
+        """What is true, upside down."""
+        scores = self._sound.score(crops)
+        wrong = [tuple(-value for value in logits) for logits in (scores.gm, scores.em, scores.gm_em)]
+        return ImageScores(*wrong)  # type: ignore[arg-type]  # three values each, as they came
+
+    def close(self) -> None:
+        """Close the one behind it."""
+        self._sound.close()
+
+
+def test_gpu_that_answers_wrongly_is_given_up_before_the_bundle(
+    config: Config, good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO then runs the very same bundle, and the reason tells why."""
+
+    def wrong(bundle: Bundle, *_: object, **__: object) -> EngineChoice:
+        chosen = ChosenEngine(WrongEngine(open_engine(bundle)), "compiled", lambda: open_engine(bundle))
+        return EngineChoice(chosen, "compiled")
+
+    monkeypatch.setattr("firmware_app.model.choose_engine", wrong)
+    opened = open_model(config)
+    assert opened.model is not None
+    assert opened.event is None
+    assert opened.model.bundle.folder == good.resolve()
+    assert opened.model.engine.degraded
+    assert "TensorRT 10.3 GPU INT8 failed" in opened.model.engine.reason
+    opened.model.engine.close()
 
 
 def test_link_to_nowhere_leaves_the_stiffness(config: Config, good: Path) -> None:

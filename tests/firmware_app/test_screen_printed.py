@@ -176,12 +176,15 @@ def test_minimum_near_zero_is_refused(
 
 def test_missing_read_out_is_refused_unless_the_profile_allows_it(profile: ScreenProfile) -> None:
     """Without a read-out only where none is shown and the profile does without; never an unreadable one."""
-    without = replace(COMPLETE, readout=None)
+    without = replace(COMPLETE, readout=None, opacity=0.5)
     grammar = profile.readout.model_copy(update={"require_readout": False})
     lenient = profile.model_copy(update={"readout": grammar})
     assert reason_of(without, profile, shown=False) is Reason.READOUT_UNREADABLE
     assert reason_of(without, lenient, shown=True) is Reason.READOUT_UNREADABLE
     assert reason_of(without, lenient, shown=False) is None
+    unknown = replace(without, opacity=None)
+    assert reason_of(replace(unknown, opacity_estimated=0.52), lenient, shown=False) is None
+    assert reason_of(unknown, lenient, shown=False) is Reason.READOUT_UNREADABLE
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from firmware_app.screen.watch import (
     LiveAgain,
     Moment,
     Watch,
+    interrupted,
     judged,
     watch,
 )
@@ -216,6 +217,34 @@ def test_new_banner_that_a_codec_draws_slowly_is_the_next_patient_s_from_its_fir
     moments = play([*live(50), *drawing, *drawn])
     assert kinds(moments) == [BannerChanged]
     assert moments[0][1] == BannerChanged(50 * FRAME_NS)
+
+
+def over_an_outage(before: list[Shot], after: list[Shot]) -> list[tuple[int, Moment]]:
+    """The moments of two sequences between which the signal was lost; each verdict has a fresh id."""
+    state, moments = Watch(), []
+    for number, shot in enumerate([*before, *after]):
+        state = interrupted(state) if number == len(before) else state
+        state, moment = watch(state, *frame_of(shot, number))
+        if moment is not None:
+            moments.append((number, moment))
+        if isinstance(moment, ExamineNow):
+            state = judged(state, UUID(int=number))
+    if state.freeze is not None and not state.freeze.void and state.freeze.verdict is not None:
+        assert state.freeze.verdict.int >= len(before)
+    return moments
+
+
+def test_picture_after_an_outage_is_a_freeze_of_its_own() -> None:
+    """A frozen picture after a lost signal is examined anew, and takes the place of nothing."""
+    first, other = [Shot(1, q_box=RING)] * 60, [Shot(2, q_box=RING)] * 60
+    assert kinds(over_an_outage(live(50) + first, other)) == [ExamineNow, ExamineNow]
+
+
+def test_outage_does_not_wash_the_last_patient_s_picture() -> None:
+    """A picture that was frozen when the banner changed is not examined after an outage either."""
+    old = [Shot(1, q_box=RING)] * 60
+    foreign = [replace(shot, banner=SECOND_BANNER) for shot in old]
+    assert kinds(over_an_outage(live(50) + old + foreign, foreign)) == [ExamineNow, BannerChanged]
 
 
 def test_time_that_starts_anew_is_survived() -> None:

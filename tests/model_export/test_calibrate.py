@@ -23,6 +23,7 @@ from model_export.calibrate import (  # noqa: E402
     ece,
     fit_calibration,
 )
+from model_export.errors import WrongInputError  # noqa: E402
 from model_export.graph_tail import (  # noqa: E402
     MAPS,
     METHODS,
@@ -150,6 +151,14 @@ def test_a_calibration_in_the_graph_is_the_calibration_of_its_log_odds() -> None
     tail = read_tails(model)["EM"]
     assert tail.factor == pytest.approx(0.75)
     np.testing.assert_allclose(tail.offsets, 0.5 * np.array([-1.0, 0.5, 2.0]) - [0.3, 0.1, -0.4], atol=1e-6)
+
+
+def test_graph_without_a_calibration_is_refused_by_name() -> None:
+    """A graph of other software is wrong input, in one sentence that says what is missing."""
+    model = scores_only()
+    del model.graph.initializer[:]
+    with pytest.raises(WrongInputError, match=r"calibration_gm_factor; export it anew"):
+        read_tails(model)
 
 
 def test_two_calibrations_one_after_the_other_add_up(tmp_path: Path) -> None:
