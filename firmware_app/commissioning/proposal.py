@@ -9,7 +9,7 @@ from firmware_app.commissioning.areas import profile_of
 from firmware_app.commissioning.captions import Captions, read_captions, sort_captions
 from firmware_app.commissioning.layout import Missing, find_bar, find_panes, without_frame
 from firmware_app.commissioning.marks import Mark, marks_of, rect_of
-from firmware_app.commissioning.surroundings import find_snowflake, grown
+from firmware_app.commissioning.surroundings import find_snowflake, grown, touch
 from firmware_app.journey import Frame, Panes, Picture, Rect, ScreenReading, View
 from firmware_app.screen import ScreenReader
 from firmware_app.screen.other import SMALLEST_SIDE
@@ -85,10 +85,4 @@ def propose(pixels: Picture, scanner: str) -> Proposal | Missing:
 
 
 def _touches(place: Rect, panes: Panes) -> bool:
-    return any(
-        place.x < pane.x + pane.w
-        and pane.x < place.x + place.w
-        and place.y < pane.y + pane.h
-        and pane.y < place.y + place.h
-        for pane in (panes.elastogram, panes.gray)
-    )
+    return any(touch(place, pane) for pane in (panes.elastogram, panes.gray))

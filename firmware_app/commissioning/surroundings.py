@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 
 from firmware_app.journey import Panes, Picture, Rect
+from firmware_app.screen.freeze import BRIGHTER
 
-BRIGHTER = 36
-"""Gray levels by which the snowflake outshines the same place of the other pane."""
 GROWTH = 0.12
 """Share of its own size by which a pane may be larger than the picture in it."""
 
@@ -39,7 +38,7 @@ def find_snowflake(pixels: Picture, panes: Panes, texts: Sequence[Rect] = ()) ->
     for x, y, w, h, area in ((int(value) for value in row) for row in stats[1:]):
         if not (0.6 < w / h < 1.7 and 14 * scale < max(w, h) < 48 * scale and area > 0.2 * w * h):
             continue
-        if any(_touch(Rect(lower.x + x, lower.y + y, w, h), text) for text in texts):
+        if any(touch(Rect(lower.x + x, lower.y + y, w, h), text) for text in texts):
             continue
         middle_x, middle_y = lower.x + x + w / 2, lower.y + y + h / 2
         corners = [(px, py) for px in (own.x, own.x + own.w) for py in (own.y, own.y + own.h)]
@@ -65,7 +64,8 @@ def _with_margin(panes: Panes, pixels: Picture) -> tuple[Rect, Rect]:
     return next(grown), next(grown)
 
 
-def _touch(first: Rect, second: Rect) -> bool:
+def touch(first: Rect, second: Rect) -> bool:
+    """Whether two places have a pixel in common."""
     across = first.x < second.x + second.w and second.x < first.x + first.w
     return across and first.y < second.y + second.h and second.y < first.y + first.h
 
@@ -85,7 +85,7 @@ def grown(panes: Panes, obstacles: Sequence[Rect], size: tuple[int, int]) -> Pan
     def free(left: int, right: int, bottom: int) -> bool:
         pair = [_grown(pane, left, right, bottom) for pane in (upper, lower)]
         inside = all(p.x >= 0 and p.y >= 0 and p.x + p.w <= size[0] and p.y + p.h <= size[1] for p in pair)
-        return inside and not _touch(*pair) and not any(_touch(p, o) for p in pair for o in obstacles)
+        return inside and not touch(*pair) and not any(touch(p, o) for p in pair for o in obstacles)
 
     while bottom < reach_y and free(left, right, bottom + 1):
         bottom += 1

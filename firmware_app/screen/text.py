@@ -128,11 +128,6 @@ def read_row(pixels: Picture, row: Row, scale: float, margin: float = LOOKS[0]) 
     return " ".join(_read_word(pixels, word, scale, margin) for word in row)
 
 
-def read_lines(pixels: Picture, area: Rect, scale: float) -> list[str]:
-    """Read every row of text in an area of a picture, with one look."""
-    return [read_row(pixels, row, scale) for row in locate_rows(pixels, area, scale)]
-
-
 def _read_word(pixels: Picture, word: Rect, scale: float, margin: float) -> str:
     kept = max(1, round(margin * scale))
     x0, y0 = max(0, word.x - kept), max(0, word.y - kept)
