@@ -28,12 +28,13 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_app.errors import SinkError
-from firmware_app.frame_meter import PipelineStatistics
 from firmware_app.journey import Circle, Frame, Panes, Rect, Roi, Square
-from firmware_app.overlay import OverlayState, Patch, draw
-from firmware_app.pipeline import composition_of, open_pipeline
-from firmware_app.sinks import NoSink
-from firmware_app.sources import PhantomSource
+from firmware_app.overlay.drawing import OverlayState, Patch, draw
+from firmware_app.video.frame_meter import PipelineStatistics
+from firmware_app.video.graph import composition_of
+from firmware_app.video.pipeline import open_pipeline
+from firmware_app.video.sinks import NoSink
+from firmware_app.video.sources import PhantomSource
 from firmware_app.wording import WORDINGS, Reason
 
 with warnings.catch_warnings():

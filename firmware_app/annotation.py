@@ -26,7 +26,7 @@ from firmware_app.journey import (
     Square,
     View,
 )
-from firmware_app.overlay_text import font, wrapped
+from firmware_app.overlay.canvas import font, wrapped
 from firmware_app.screen.bar import BarEdges, sample_ramp
 from firmware_app.wording import NOTICE, WORDINGS
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from firmware_app.exam import advance
-from firmware_app.exam_events import Acquired, FreezeEvidence, Moment, PatientChanged, Refused, Tick
-from firmware_app.exam_events import Event as ExamEvent
-from firmware_app.exam_state import Effect, Exam
+from firmware_app.exam.events import Acquired, FreezeEvidence, Moment, PatientChanged, Refused, Tick
+from firmware_app.exam.events import Event as ExamEvent
+from firmware_app.exam.machine import advance
+from firmware_app.exam.state import Effect, Exam
 from firmware_app.examination import Examiner, Subject, examine, refuse
 from firmware_app.journey import Frame, Rejected, ScreenReading
 from firmware_app.screen.watch import (
@@ -26,7 +26,7 @@ from firmware_app.screen.watch import (
     watch,
 )
 from firmware_app.screen.watch import Moment as ScreenMoment
-from firmware_app.stream_events import SignalLost, StreamEnded
+from firmware_app.video.stream_events import SignalLost, StreamEnded
 from firmware_app.wording import Reason
 
 TICK_NS = 1_000_000_000

@@ -16,15 +16,15 @@ from calibration.profile import load_profile
 from firmware_app import __version__
 from firmware_app.config import Config, SinkConfig, SourceConfig
 from firmware_app.errors import ConfigError
-from firmware_app.exam_events import Moment
+from firmware_app.exam.events import Moment
 from firmware_app.examination import Examiner
 from firmware_app.inference import ChosenEngine
 from firmware_app.journey import Frame
 from firmware_app.model import Model, Opened
-from firmware_app.publication import Appliance
 from firmware_app.screen import ScreenReader
-from firmware_app.sinks import FileSink, NoSink, Sink, WindowSink
-from firmware_app.sources import FileSource, PhantomSource, RtspSource, Source, V4l2Source
+from firmware_app.video.sinks import FileSink, NoSink, Sink, WindowSink
+from firmware_app.video.sources import FileSource, PhantomSource, RtspSource, Source, V4l2Source
+from firmware_app.ward.publication import Appliance
 
 SOFTWARE = f"fibrostage {__version__}"
 LSM_RANGE_KPA = 40.0

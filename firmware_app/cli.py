@@ -20,13 +20,13 @@ from calibration.program import DONE, FAILED, run_program
 from firmware_app import __version__
 from firmware_app.annotation import annotate
 from firmware_app.assembly import appliance_of, screen_reader
-from firmware_app.audit import verify as verify_audit
 from firmware_app.bundle_commands import bundle_group, keys_of, trust_option
 from firmware_app.config import load_config, render_config
 from firmware_app.errors import AuditBrokenError, FibrostageError, SinkError, SourceError, WrongInputError
 from firmware_app.inspection import as_json, inspect_frame, load_picture, verdict_of
 from firmware_app.journey import Picture
 from firmware_app.model import Opened, load_model
+from firmware_app.records.audit import verify as verify_audit
 from firmware_app.reports.command import report
 from firmware_app.wording import NOTICE
 

@@ -20,9 +20,9 @@ from typing import IO
 import click
 
 from calibration.program import run_program
-from firmware_app.broker import PrivateBroker
 from firmware_app.errors import FibrostageError, WrongInputError
-from firmware_app.messages import ExamMessage, ResultMessage
+from firmware_app.ward.broker import PrivateBroker
+from firmware_app.ward.messages import ExamMessage, ResultMessage
 from firmware_app.wording import NOTICE
 
 PROGRAMS = Path(sys.executable).parent

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from firmware_app.crop import crop_pair
-from firmware_app.exam_events import (
+from firmware_app.exam.events import (
     Acquired,
     Acquisition,
     CropDigests,

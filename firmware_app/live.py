@@ -23,21 +23,21 @@ from firmware_app.assembly import (
     time_trusted,
     with_runtime,
 )
-from firmware_app.audit import Audit
 from firmware_app.config import Config
 from firmware_app.errors import SinkError, SourceError
-from firmware_app.exam_state import AcquisitionAccepted, AcquisitionRefused, Effect, ResultIssued
+from firmware_app.exam.state import AcquisitionAccepted, AcquisitionRefused, Effect, ResultIssued
 from firmware_app.inference import ChosenEngine
 from firmware_app.journey import Frame
-from firmware_app.messages import Capture
 from firmware_app.model import open_model
-from firmware_app.mqtt import Ward
 from firmware_app.notify import ServiceManager
-from firmware_app.overlay import OverlayState, draw
-from firmware_app.pipeline import Pipeline, open_pipeline
-from firmware_app.presentation import overlay_of
-from firmware_app.publication import Appliance, publication_of, status_message
-from firmware_app.stream_events import SignalLost, StreamEnded
+from firmware_app.overlay.drawing import OverlayState, draw
+from firmware_app.overlay.presentation import overlay_of
+from firmware_app.records.audit import Audit
+from firmware_app.video.pipeline import Pipeline, open_pipeline
+from firmware_app.video.stream_events import SignalLost, StreamEnded
+from firmware_app.ward.messages import Capture
+from firmware_app.ward.mqtt import Ward
+from firmware_app.ward.publication import Appliance, publication_of, status_message
 
 LOG = logging.getLogger(__name__)
 SNAPSHOT_AFTER_NS = 300_000_000

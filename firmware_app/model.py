@@ -22,7 +22,7 @@ from firmware_app.inference import Bundle, ChosenEngine, choose_engine, load_bun
 from firmware_app.inference.familiarity import Familiarity, read_familiarity
 from firmware_app.inference.golden import self_test
 from firmware_app.inference.signature import TrustedKey, trusted_keys
-from firmware_app.messages import BundleEvent
+from firmware_app.ward.messages import BundleEvent
 
 LOG = logging.getLogger(__name__)
 DEMONSTRATION_BUNDLE = Path(__file__).parent / "bundles" / "demo"

@@ -15,8 +15,8 @@ from enum import Enum
 
 import numpy as np
 
-from firmware_app.exam_events import Acquisition
-from firmware_app.exam_state import NEEDED
+from firmware_app.exam.events import Acquisition
+from firmware_app.exam.state import NEEDED
 from firmware_app.inference.bundle import THRESHOLDS, LsmCutoffs, Manifest, OperatingPoint, Threshold
 from firmware_app.journey import ImageScores, Logits
 from firmware_app.serum import Serum, apri, fib4

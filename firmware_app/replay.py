@@ -12,16 +12,16 @@ from uuid import UUID, uuid5
 
 from firmware_app.appliance import follow
 from firmware_app.assembly import examiner_of, recorded_at
-from firmware_app.exam_state import AcquisitionAccepted, AcquisitionRefused, ResultIssued
+from firmware_app.exam.state import AcquisitionAccepted, AcquisitionRefused, ResultIssued
 from firmware_app.inference.bundle import digest_of
 from firmware_app.journey import Frame
-from firmware_app.messages import AcquisitionMessage, Message, RefusalMessage, ResultMessage
 from firmware_app.model import Model
-from firmware_app.pipeline import open_pipeline
-from firmware_app.publication import Appliance, publication_of
 from firmware_app.screen import ScreenReader
-from firmware_app.sources import FileSource
-from firmware_app.stream_events import StreamEnded
+from firmware_app.video.pipeline import open_pipeline
+from firmware_app.video.sources import FileSource
+from firmware_app.video.stream_events import StreamEnded
+from firmware_app.ward.messages import AcquisitionMessage, Message, RefusalMessage, ResultMessage
+from firmware_app.ward.publication import Appliance, publication_of
 from firmware_app.wording import NOTICE
 
 _NAMESPACE = UUID("5f1b0a52-6d0e-5a0c-9f53-6a5d3a0f9f11")

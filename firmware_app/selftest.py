@@ -15,8 +15,8 @@ from firmware_app.config import Config, load_config
 from firmware_app.errors import FibrostageError
 from firmware_app.journey import Frame
 from firmware_app.model import Opened, open_model
-from firmware_app.overlay_text import font
-from firmware_app.publication import ROOT
+from firmware_app.overlay.canvas import font
+from firmware_app.ward.publication import ROOT
 
 STIFFNESS_TOLERANCE_KPA = 1.0
 STIFFNESS_TOLERANCE = 0.1
@@ -103,8 +103,8 @@ def _bundle_check(opened: Opened) -> Check:
 
 def _elements(config: Config) -> str:
     """Every GStreamer element that the configured source and sink need."""
-    from firmware_app.launch import launch_of  # noqa: PLC0415 - GStreamer is loaded only where it is used
-    from firmware_app.pipeline import has_element  # noqa: PLC0415 - as above
+    from firmware_app.video.graph import has_element  # noqa: PLC0415 - as above
+    from firmware_app.video.launch import launch_of  # noqa: PLC0415 - GStreamer is loaded only where it is used
 
     launch = launch_of(source_of(config.source), sink_of(config.sink), 1, has_element, every_frame=False)
     names = {word for word in launch.launch.split() if _ELEMENT.fullmatch(word)}
@@ -117,7 +117,7 @@ def _elements(config: Config) -> str:
 
 
 def _broker(config: Config) -> str:
-    from firmware_app.mqtt import Subscriber  # noqa: PLC0415 - only where a broker is configured
+    from firmware_app.ward.mqtt import Subscriber  # noqa: PLC0415 - only where a broker is configured
 
     # A client with a random id: it must not push the running appliance off the broker.
     topic = f"{ROOT}/{config.site}/{config.device}/status"

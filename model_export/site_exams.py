@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from firmware_app.inference.bundle import THRESHOLDS
-from firmware_app.messages import Probabilities, ResultMessage
+from firmware_app.ward.messages import Probabilities, ResultMessage
 from model_export.errors import WrongInputError
 from model_export.graph_tail import Tail
 from model_export.patient_scores import PatientScores, Vector, positives

@@ -13,7 +13,7 @@ from calibration.profile import Area
 from firmware_app.commissioning.marks import Mark
 from firmware_app.commissioning.proposal import Proposal
 from firmware_app.journey import Picture, Rect
-from firmware_app.overlay_text import font, wrapped
+from firmware_app.overlay.canvas import font, wrapped
 from firmware_app.wording import NOTICE
 
 LEGEND_WIDTH = 620

@@ -11,8 +11,8 @@ from firmware_app.commissioning.layout import Missing, colour_region, find_bar, 
 from firmware_app.commissioning.surroundings import find_snowflake
 from firmware_app.errors import SourceError
 from firmware_app.journey import Frame
-from firmware_app.sources import FileSource
-from firmware_app.stream_events import StreamEnded
+from firmware_app.video.sources import FileSource
+from firmware_app.video.stream_events import StreamEnded
 
 SPACING_NS = 250_000_000
 """Nanoseconds between two frames that are looked at for the proposal."""
@@ -30,7 +30,7 @@ def frames_of(path: Path, on_frame: Callable[[], object]) -> Iterator[Frame]:
     Raises:
         SourceError: the file is missing, is not a video, or breaks off before its first picture.
     """
-    from firmware_app.pipeline import open_pipeline  # noqa: PLC0415 - GStreamer is loaded only where it is used
+    from firmware_app.video.pipeline import open_pipeline  # noqa: PLC0415 - GStreamer is loaded only where it is used
 
     seen = 0
     with open_pipeline(FileSource(path), every_frame=True) as pipeline:

@@ -10,8 +10,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from firmware_app.errors import ReportError
-from firmware_app.messages import ResultMessage
 from firmware_app.reports.picture import draw_result
+from firmware_app.ward.messages import ResultMessage
 
 _Path = click.Path(path_type=Path)
 LARGEST_BYTES = 64 << 20

@@ -32,9 +32,9 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 
-from firmware_app.messages import ResultMessage
 from firmware_app.reports import codes
 from firmware_app.reports.codes import Code
+from firmware_app.ward.messages import ResultMessage
 from firmware_app.wording import NOTICE
 
 MANUFACTURER = "fibrostage (research)"

@@ -10,9 +10,9 @@ from uuid import UUID, uuid5
 
 from fhir.resources.R4B.bundle import Bundle
 
-from firmware_app.messages import ResultMessage
 from firmware_app.reports import codes
 from firmware_app.reports.codes import Code
+from firmware_app.ward.messages import ResultMessage
 from firmware_app.wording import NOTICE
 
 Resource = dict[str, object]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from firmware_app.messages import Probabilities, ResultMessage
-from firmware_app.overlay_text import Canvas, Colour, Style
+from firmware_app.overlay.canvas import Canvas, Colour, Style
+from firmware_app.ward.messages import Probabilities, ResultMessage
 from firmware_app.wording import NOTICE
 
 WIDTH, HEIGHT = 960.0, 720.0

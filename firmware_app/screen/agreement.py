@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from firmware_app.pixels import Levels
+from firmware_app.video.pixels import Levels
 
 Gray = npt.NDArray[np.uint8]
 """A picture of one channel, shape (height, width)."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from calibration.colour_map import supersonic_table
 from firmware_app.journey import Picture, Rect
-from firmware_app.pixels import Levels
+from firmware_app.video.pixels import Levels
 
 Ramp = npt.NDArray[np.float32]
 """Colours of the bar from its lower to its upper end, BGR, shape (n, 3)."""

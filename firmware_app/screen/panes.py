@@ -9,10 +9,10 @@ import numpy as np
 
 from calibration.profile import ScreenProfile
 from firmware_app.journey import Panes, Picture, Rect
-from firmware_app.pixels import UNTOUCHED, Levels
 from firmware_app.screen.agreement import Agreement, Gray, compare
 from firmware_app.screen.bar import chroma, chroma_half, gray_half
 from firmware_app.screen.registration import Registration
+from firmware_app.video.pixels import UNTOUCHED, Levels
 
 COLOUR_CHROMA = 28
 """max - min of B, G, R above which a pane's pixel carries colour: a map at 30 % opacity has at least 36."""

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_app.journey import Picture
-from firmware_app.pixels import Levels
 from firmware_app.screen.agreement import Gray
 from firmware_app.screen.bar import pale_and_white
+from firmware_app.video.pixels import Levels
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from calibration.profile import Area, ScreenProfile
 from firmware_app.journey import Picture, Rect, ScreenPlacement
-from firmware_app.pixels import UNTOUCHED, Levels
 from firmware_app.screen.bar import BarEdges, Ramp, find_bars, map_levels, sample_ramp
 from firmware_app.screen.placement import Landmarks, Placement, place
+from firmware_app.video.pixels import UNTOUCHED, Levels
 
 PROBES = 12
 """Places along the bar that are looked at to see whether a registration still holds."""

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from firmware_app.journey import Panes, Picture, Rejected
-from firmware_app.pixels import Levels
 from firmware_app.screen.agreement import NOISE, UNLIKE
 from firmware_app.screen.bar import chroma_half
 from firmware_app.screen.elastogram import Elastogram
 from firmware_app.screen.panes import COLOUR_CHROMA, SAME_PLANE, PanePair
+from firmware_app.video.pixels import Levels
 from firmware_app.wording import Reason
 
 COVERED, IN_SIGHT = 0.004, 0.1

@@ -7,8 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from firmware_app.exam import advance
-from firmware_app.exam_events import (
+from firmware_app.exam.events import (
     Acquired,
     Acquisition,
     CropDigests,
@@ -18,7 +17,8 @@ from firmware_app.exam_events import (
     Refusal,
     Refused,
 )
-from firmware_app.exam_state import Effect, Exam
+from firmware_app.exam.machine import advance
+from firmware_app.exam.state import Effect, Exam
 from firmware_app.inference.bundle import (
     FORMAT,
     THRESHOLDS,
@@ -32,7 +32,7 @@ from firmware_app.inference.bundle import (
     SelfTest,
 )
 from firmware_app.journey import Circle, ImageScores, Logits, ReadOut, Roi, Square, Stiffness
-from firmware_app.publication import Appliance
+from firmware_app.ward.publication import Appliance
 from firmware_app.wording import Reason
 
 SECOND_NS = 1_000_000_000

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firmware_app.audit import HEAD, Audit, verify
 from firmware_app.errors import AuditError
+from firmware_app.records.audit import HEAD, Audit, verify
 from tests.conftest import call
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -123,7 +123,7 @@ KILLED = """
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from firmware_app.audit import Audit
+from firmware_app.records.audit import Audit
 audit = Audit(Path(sys.argv[1]), file_bytes=2000)
 number = 0
 while True:

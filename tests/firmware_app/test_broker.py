@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware_app.broker import PrivateBroker
 from firmware_app.errors import BrokerError
+from firmware_app.ward.broker import PrivateBroker
 
 pytestmark = pytest.mark.skipif(
     shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin") is None,

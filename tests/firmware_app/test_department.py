@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from firmware_app.broker import PrivateBroker
 from firmware_app.config import MqttConfig
-from firmware_app.exam import advance
-from firmware_app.exam_events import Event, PatientChanged, SerumEntered
-from firmware_app.exam_state import Exam
-from firmware_app.mqtt import Ward
-from firmware_app.publication import Appliance, publication_of, status_message
+from firmware_app.exam.events import Event, PatientChanged, SerumEntered
+from firmware_app.exam.machine import advance
+from firmware_app.exam.state import Exam
 from firmware_app.serum import Serum
+from firmware_app.ward.broker import PrivateBroker
+from firmware_app.ward.mqtt import Ward
+from firmware_app.ward.publication import Appliance, publication_of, status_message
 from firmware_app.wording import NOTICE
 from tests.firmware_app.exam_examples import BIRTH, acquired, appliance, moment, refused, uid
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from firmware_app.broker import PrivateBroker
 from firmware_app.config import MqttConfig
-from firmware_app.mqtt import Received, Subscriber
+from firmware_app.ward.broker import PrivateBroker
+from firmware_app.ward.mqtt import Received, Subscriber
 from tests.conftest import PROGRAMS, DrawnExam, call, draw_exam
 
 pytestmark = pytest.mark.timeout(300)

@@ -16,7 +16,7 @@ pytest.importorskip("onnx", reason="the small graphs are made with onnx, of the 
 from firmware_app.appliance import Step
 from firmware_app.assembly import with_runtime
 from firmware_app.errors import EngineError, GpuLostError
-from firmware_app.exam_state import Exam
+from firmware_app.exam.state import Exam
 from firmware_app.inference import tensorrt_engine, tensorrt_library
 from firmware_app.inference.bundle import Bundle
 from firmware_app.inference.cuda import Gpu
@@ -27,9 +27,9 @@ from firmware_app.inference.tensorrt_cache import EngineCache, EngineRecord
 from firmware_app.inference.tensorrt_compile import key_of
 from firmware_app.inference.tensorrt_library import TensorRt
 from firmware_app.journey import Crops, ImageScores
-from firmware_app.presentation import overlay_of
-from firmware_app.publication import status_message
-from firmware_app.stream_events import StreamEnded
+from firmware_app.overlay.presentation import overlay_of
+from firmware_app.video.stream_events import StreamEnded
+from firmware_app.ward.publication import status_message
 from tests.firmware_app import exam_examples
 from tests.firmware_app.fake_gpu import FakeGpu, FakeTensorRt
 from tests.firmware_app.small_graph import small_bundle

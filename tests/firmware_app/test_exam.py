@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_app.exam import CLOSED_SHOWN_NS, IDLE_NS, REFUSALS_KEPT, advance
-from firmware_app.exam_events import (
+from firmware_app.exam.events import (
     Acquired,
     Cancel,
     Discard,
@@ -21,7 +20,8 @@ from firmware_app.exam_events import (
     Start,
     Tick,
 )
-from firmware_app.exam_state import (
+from firmware_app.exam.machine import CLOSED_SHOWN_NS, IDLE_NS, REFUSALS_KEPT, advance
+from firmware_app.exam.state import (
     AcquisitionAccepted,
     AcquisitionRefused,
     CommandFault,

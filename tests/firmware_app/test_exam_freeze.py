@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_app.exam_events import Discard, Event, Finish, FreezeEvidence, PatientChanged, SerumEntered
-from firmware_app.exam_state import (
+from firmware_app.exam.events import Discard, Event, Finish, FreezeEvidence, PatientChanged, SerumEntered
+from firmware_app.exam.state import (
     AcquisitionAccepted,
     AcquisitionRefused,
     Effect,
@@ -21,8 +21,8 @@ from firmware_app.exam_state import (
     ResultIssued,
 )
 from firmware_app.outcome import decide
-from firmware_app.payloads import acquisition_message, refusal_message, result_message
 from firmware_app.serum import Serum
+from firmware_app.ward.payloads import acquisition_message, refusal_message, result_message
 from firmware_app.wording import Reason
 from tests.firmware_app.exam_examples import (
     acquired,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_app.frame_meter import FrameMeter
+from firmware_app.video.frame_meter import FrameMeter
 
 
 def test_passed_over_frames_are_counted() -> None:

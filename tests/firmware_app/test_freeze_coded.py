@@ -25,12 +25,12 @@ from calibration.phantom.video import write_file
 from calibration.profile import load_profile
 from firmware_app.appliance import follow
 from firmware_app.assembly import recorded_at
-from firmware_app.exam_state import AcquisitionAccepted, AcquisitionRefused
+from firmware_app.exam.state import AcquisitionAccepted, AcquisitionRefused
 from firmware_app.examination import Examiner
 from firmware_app.journey import Picture
-from firmware_app.pipeline import open_pipeline
 from firmware_app.screen import ScreenReader
-from firmware_app.sources import FileSource
+from firmware_app.video.pipeline import open_pipeline
+from firmware_app.video.sources import FileSource
 from firmware_app.wording import Reason
 
 FPS = 20

@@ -9,12 +9,20 @@ import numpy as np
 import pytest
 
 from firmware_app.errors import SinkError, SourceError
-from firmware_app.launch import launch_of
-from firmware_app.pipeline import _parse, has_element
-from firmware_app.pixels import Layout, to_bgr
-from firmware_app.sinks import FileSink, NoSink, Sink, WindowSink, check, part_path
-from firmware_app.sources import FileSource, PhantomSource, RtspSource, Source, V4l2Source, name_of
-from firmware_app.stream_events import BusError, EndOfStream, break_of, cause_of, gravest, is_due, loss_of
+from firmware_app.video.graph import has_element, parse
+from firmware_app.video.launch import launch_of
+from firmware_app.video.pixels import Layout, to_bgr
+from firmware_app.video.sinks import FileSink, NoSink, Sink, WindowSink, check, part_path
+from firmware_app.video.sources import FileSource, PhantomSource, RtspSource, Source, V4l2Source, name_of
+from firmware_app.video.stream_events import (
+    BusError,
+    EndOfStream,
+    break_of,
+    cause_of,
+    gravest,
+    is_due,
+    loss_of,
+)
 
 SOURCES: list[Source] = [
     V4l2Source(Path("/dev/video0")),
@@ -37,7 +45,7 @@ def _error(domain: str, code: int, debug: str = "") -> BusError:
 def test_every_graph_can_be_built(source: Source, sink: Sink, *, every_frame: bool) -> None:
     """Each pair of source and sink makes a graph that GStreamer accepts, with every element to be set up."""
     fragment = launch_of(source, sink, 1, has_element, every_frame=every_frame)
-    graph = _parse(fragment.launch)
+    graph = parse(fragment.launch)
     for setting in fragment.settings:
         graph.get_by_name(setting.element).set_property(setting.name, setting.value)
 
@@ -73,7 +81,7 @@ def test_a_rate_of_60_takes_a_card_that_says_59_94() -> None:
 def test_a_missing_element_is_named() -> None:
     """A GStreamer without a needed element gives one clear sentence with its name."""
     with pytest.raises(SourceError, match="fibrostagemissing"):
-        _parse("videotestsrc ! fibrostagemissing ! fakesink")
+        parse("videotestsrc ! fibrostagemissing ! fakesink")
 
 
 def test_a_window_needs_a_display(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_app.mailbox import Mailbox
+from firmware_app.video.mailbox import Mailbox
 
 
 def test_the_newest_item_wins() -> None:

@@ -9,9 +9,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from firmware_app import asyncapi, messages
-from firmware_app.exam_events import Event, Finish, PatientChanged, SerumEntered
-from firmware_app.publication import (
+from firmware_app.exam.events import Event, Finish, PatientChanged, SerumEntered
+from firmware_app.serum import Serum
+from firmware_app.ward import asyncapi, messages
+from firmware_app.ward.publication import (
     EXAM_EXPIRY_S,
     RESULT_EXPIRY_S,
     Appliance,
@@ -19,7 +20,6 @@ from firmware_app.publication import (
     publication_of,
     status_message,
 )
-from firmware_app.serum import Serum
 from firmware_app.wording import NOTICE
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment, refused, uid
 
@@ -156,7 +156,7 @@ def test_unknown_key_is_forbidden() -> None:
 
 
 def test_published_contract_is_up_to_date() -> None:
-    """`docs/asyncapi.yaml` is what the models say now: run `python -m firmware_app.asyncapi` otherwise."""
+    """`docs/asyncapi.yaml` is what `python -m firmware_app.ward.asyncapi` writes."""
     assert asyncapi.PATH.read_text(encoding="utf-8") == asyncapi.render()
 
 

@@ -19,7 +19,7 @@ from firmware_app.inference.engine import EngineChoice
 from firmware_app.inference.signature import SIGNATURE_NAME
 from firmware_app.journey import Crops, ImageScores
 from firmware_app.model import DEMONSTRATION_BUNDLE, load_model, open_model
-from firmware_app.publication import status_message
+from firmware_app.ward.publication import status_message
 from model_export.signing import public_pem, signature_of
 from tests.firmware_app.bundle_examples import KEY, TRUST
 from tests.firmware_app.exam_examples import BIRTH, uid

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from firmware_app.broker import PrivateBroker
 from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError, ConfigError
-from firmware_app.exam_events import Event, PatientChanged
-from firmware_app.mqtt import LinkState, Received, Subscriber, Ward
-from firmware_app.publication import Publication, publication_of, status_message
+from firmware_app.exam.events import Event, PatientChanged
+from firmware_app.ward.broker import PrivateBroker
+from firmware_app.ward.mqtt import LinkState, Received, Subscriber, Ward
+from firmware_app.ward.publication import Publication, publication_of, status_message
 from firmware_app.wording import NOTICE
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment, uid
 
@@ -152,8 +152,8 @@ def test_newest_status_replaces_the_birth(broker: PrivateBroker) -> None:
 KILLED = """
 import sys, time
 from firmware_app.config import MqttConfig
-from firmware_app.mqtt import Ward
-from firmware_app.publication import status_message
+from firmware_app.ward.mqtt import Ward
+from firmware_app.ward.publication import status_message
 from tests.firmware_app.exam_examples import BIRTH, appliance
 speaker = appliance()
 statuses = [status_message(speaker, capture, BIRTH, time_trusted=True) for capture in ("live", None)]

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from firmware_app.broker import PrivateBroker
 from firmware_app.config import MqttConfig
-from firmware_app.mqtt import Ward
-from firmware_app.outbox import Instant, Outbox
-from firmware_app.publication import Publication, publication_of, status_message
+from firmware_app.ward.broker import PrivateBroker
+from firmware_app.ward.mqtt import Ward
+from firmware_app.ward.outbox import Instant, Outbox
+from firmware_app.ward.publication import Publication, publication_of, status_message
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment, uid
 
 NOW = Instant("this boot", 100.0)
@@ -93,7 +93,7 @@ def test_what_waits_survives_a_restart_as_it_was(tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from firmware_app.outbox import Instant, Outbox
+from firmware_app.ward.outbox import Instant, Outbox
 from tests.firmware_app.test_outbox import acquisition
 outbox = Outbox(100000, Path(sys.argv[1]))
 made = acquisition(1)
@@ -164,7 +164,7 @@ def test_damaged_file_is_set_aside_and_never_deleted(tmp_path: Path, damage: str
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from firmware_app.outbox import Instant, Outbox
+from firmware_app.ward.outbox import Instant, Outbox
 from tests.firmware_app.test_outbox import acquisition, emptied
 outbox = Outbox(1000, Path(sys.argv[1]))
 outbox.put(acquisition(1), Instant.now())

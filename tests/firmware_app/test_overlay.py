@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_app import overlay_text
 from firmware_app.errors import ConfigError
 from firmware_app.journey import Circle, Panes, Rect, Roi, Square
-from firmware_app.overlay import OverlayState, Patch, draw
-from firmware_app.overlay_text import Canvas, Style
+from firmware_app.overlay import canvas as overlay_text
+from firmware_app.overlay.canvas import Canvas, Style
+from firmware_app.overlay.drawing import OverlayState, Patch, draw
 from firmware_app.wording import WORDINGS, Reason
 
 PANES = Panes(Rect(311, 141, 775, 440), Rect(311, 592, 775, 440))

@@ -19,11 +19,11 @@ import pytest
 
 from firmware_app.errors import SinkError, SourceError
 from firmware_app.journey import Frame
-from firmware_app.overlay import Patch
-from firmware_app.pipeline import Event, Pipeline, open_pipeline
-from firmware_app.sinks import FileSink, NoSink
-from firmware_app.sources import FileSource, PhantomSource, RtspSource, Source, V4l2Source
-from firmware_app.stream_events import SignalLost, StreamEnded
+from firmware_app.overlay.drawing import Patch
+from firmware_app.video.pipeline import Event, Pipeline, open_pipeline
+from firmware_app.video.sinks import FileSink, NoSink
+from firmware_app.video.sources import FileSource, PhantomSource, RtspSource, Source, V4l2Source
+from firmware_app.video.stream_events import SignalLost, StreamEnded
 
 CLIP_FRAMES = 60
 BLEND_ERROR = 45

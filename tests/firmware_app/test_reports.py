@@ -14,14 +14,14 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 
 from firmware_app.errors import ReportError
-from firmware_app.exam_events import Event, SerumEntered
-from firmware_app.messages import ResultMessage
-from firmware_app.publication import publication_of
+from firmware_app.exam.events import Event, SerumEntered
 from firmware_app.reports.command import read_result
 from firmware_app.reports.dicom import secondary_capture, structured_report
 from firmware_app.reports.fhir import fhir_bundle
 from firmware_app.reports.picture import draw_result
 from firmware_app.serum import Serum
+from firmware_app.ward.messages import ResultMessage
+from firmware_app.ward.publication import publication_of
 from firmware_app.wording import NOTICE
 from tests.conftest import call
 from tests.firmware_app.exam_examples import acquired, after, appliance, moment, uid

@@ -12,7 +12,6 @@ from calibration.phantom.scene import Scene, draw_scene
 from calibration.phantom.truth import FrameTruth
 from calibration.profile import load_profile
 from firmware_app.journey import Frame, Picture, ScreenReading
-from firmware_app.pixels import UNTOUCHED
 from firmware_app.screen import ScreenReader
 from firmware_app.screen.elastogram import Elastogram, read_elastogram
 from firmware_app.screen.measure import Meter, believed_opacity, estimate_opacity, measure
@@ -20,6 +19,7 @@ from firmware_app.screen.panes import cut_panes, locate_panes
 from firmware_app.screen.registration import Registration, register
 from firmware_app.screen.search import find_apex, search_rectangle
 from firmware_app.stiffness import colour_scale
+from firmware_app.video.pixels import UNTOUCHED
 
 PROFILE = load_profile("aixplorer")
 SCENES = {

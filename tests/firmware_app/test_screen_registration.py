@@ -15,7 +15,6 @@ from calibration.phantom.capture import Chain, capture
 from calibration.phantom.scene import Scene, draw_scene
 from calibration.profile import Area, load_profile
 from firmware_app.journey import Frame, Picture, ScreenPlacement, ScreenReading, View
-from firmware_app.pixels import Levels, full_range
 from firmware_app.screen import ScreenReader
 from firmware_app.screen.bar import is_part_of_map, is_stiffness_map, map_levels
 from firmware_app.screen.layout import (
@@ -29,6 +28,7 @@ from firmware_app.screen.layout import (
 )
 from firmware_app.screen.registration import Registration, holds
 from firmware_app.screen.tracking import RETRY_NS, Anchor, follow
+from firmware_app.video.pixels import Levels, full_range
 from firmware_app.wording import WORDINGS, Reason, Severity
 
 SECOND = 1_000_000_000

@@ -12,7 +12,7 @@ pytest.importorskip("scipy", reason="fitting needs the extra `train`, which is n
 from calibration.phantom import draw_acquisition, draw_patient
 from firmware_app.assembly import screen_reader
 from firmware_app.errors import BundleError
-from firmware_app.exam_events import Acquired, FreezeEvidence, Refused
+from firmware_app.exam.events import Acquired, FreezeEvidence, Refused
 from firmware_app.examination import Examiner, Subject, examine
 from firmware_app.inference import open_engine
 from firmware_app.inference.bundle import digest_of, load_bundle

@@ -40,7 +40,7 @@ class Site:
 
 def result_line(number: int, score: float, lsm_kpa: float, bundle_id: str) -> str:
     """A result payload as the appliance publishes it, with these answers."""
-    from firmware_app.publication import publication_of  # noqa: PLC0415 - only here
+    from firmware_app.ward.publication import publication_of  # noqa: PLC0415 - only here
     from tests.firmware_app.exam_examples import moment  # noqa: PLC0415 - only here
 
     _, effects = after(*[acquired(n) for n in range(1, 6)])

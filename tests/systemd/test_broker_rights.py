@@ -17,8 +17,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError
-from firmware_app.mqtt import LinkState, Ward
-from firmware_app.publication import Appliance, status_message
+from firmware_app.ward.mqtt import LinkState, Ward
+from firmware_app.ward.publication import Appliance, status_message
 from tests.firmware_app.exam_examples import BIRTH
 
 SHIPPED = Path(__file__).parents[2] / "systemd" / "mosquitto"

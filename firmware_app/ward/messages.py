@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from firmware_app.exam_state import NEEDED, Phase
+from firmware_app.exam.state import NEEDED, Phase
 from firmware_app.wording import Closing, Doubt, Reason, Severity
 
 Probability = Annotated[float, Field(ge=0, le=1)]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_app.errors import SinkError
-from firmware_app.sources import Fragment, HasElement, Setting
-from firmware_app.stream_events import BusError, BusRecord
+from firmware_app.video.sources import Fragment, HasElement, Setting
+from firmware_app.video.stream_events import BusError, BusRecord
 
 DISPLAY_END = "display_end"
 """Name of the element at which a frame counts as displayed."""

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
 
-from firmware_app import messages
-from firmware_app.exam_events import Acquisition, Refusal
-from firmware_app.exam_state import NEEDED, AcquisitionAccepted, AcquisitionRefused, Exam, Phase, ResultIssued
+from firmware_app.exam.events import Acquisition, Refusal
+from firmware_app.exam.state import NEEDED, AcquisitionAccepted, AcquisitionRefused, Exam, Phase, ResultIssued
 from firmware_app.inference.bundle import Manifest
 from firmware_app.journey import Square
 from firmware_app.outcome import Outcome, Probabilities, decide, probabilities_of
+from firmware_app.ward import messages
 from firmware_app.wording import CLOSINGS, DOUBTS, WORDINGS, Reason
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from firmware_app import messages
-from firmware_app.exam_events import Moment
-from firmware_app.exam_state import (
+from firmware_app.exam.events import Moment
+from firmware_app.exam.state import (
     AcquisitionAccepted,
     AcquisitionRefused,
     CommandRefused,
@@ -20,7 +19,8 @@ from firmware_app.exam_state import (
 from firmware_app.inference.bundle import Manifest
 from firmware_app.inference.shadow import Disagreement
 from firmware_app.outcome import decide
-from firmware_app.payloads import acquisition_message, exam_message, refusal_message, result_message
+from firmware_app.ward import messages
+from firmware_app.ward.payloads import acquisition_message, exam_message, refusal_message, result_message
 from firmware_app.wording import NOTICE
 
 ROOT = "fibrostage/v1"

@@ -35,7 +35,7 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from firmware_app.exam_events import (
+from firmware_app.exam.events import (
     Acquired,
     Acquisition,
     Cancel,
@@ -51,7 +51,7 @@ from firmware_app.exam_events import (
     refusal_of,
     same_freeze,
 )
-from firmware_app.exam_state import (
+from firmware_app.exam.state import (
     NEEDED,
     AcquisitionAccepted,
     AcquisitionRefused,

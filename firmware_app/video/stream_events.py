@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firmware_app.errors import SourceError
-from firmware_app.sources import Source, name_of, patience_s
+from firmware_app.video.sources import Source, name_of, patience_s
 
 _RETRY_S = 1.0
 """Between two openings of a source that answers with an error."""

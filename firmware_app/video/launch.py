@@ -7,9 +7,9 @@ replay there is no tee, no clock and no display: every frame is delivered, as fa
 
 from __future__ import annotations
 
-from firmware_app import sinks, sources
-from firmware_app.sinks import Sink, converter
-from firmware_app.sources import Fragment, HasElement, Source
+from firmware_app.video import sinks, sources
+from firmware_app.video.sinks import Sink, converter
+from firmware_app.video.sources import Fragment, HasElement, Source
 
 ANALYSIS = "analysis"
 """Name of the appsink from which the analysis is fed."""

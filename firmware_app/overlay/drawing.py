@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_app.journey import Circle, Panes, Roi, Square
-from firmware_app.overlay_text import Canvas, Colour, Style
+from firmware_app.overlay.canvas import Canvas, Colour, Style
 from firmware_app.wording import NOTICE, Severity, Wording
 
 _CARD_WIDTH = 212.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from uuid import UUID
 
-from firmware_app.exam_events import Acquisition, CropDigests, Moment, Refusal
+from firmware_app.exam.events import Acquisition, CropDigests, Moment, Refusal
 from firmware_app.screen.likeness import Likeness
 from firmware_app.serum import Serum
 from firmware_app.wording import Closing, Reason

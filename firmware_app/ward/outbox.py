@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from firmware_app.messages import Topic
-from firmware_app.publication import Publication
+from firmware_app.ward.messages import Topic
+from firmware_app.ward.publication import Publication
 
 LOG = logging.getLogger(__name__)
 SCHEMA = 1

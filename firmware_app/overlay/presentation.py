@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from firmware_app.appliance import Step
-from firmware_app.exam_state import Exam, Phase
+from firmware_app.exam.state import Exam, Phase
 from firmware_app.inference.bundle import Manifest
 from firmware_app.journey import Circle, ScreenReading, View
 from firmware_app.outcome import decide
-from firmware_app.overlay import OverlayState
-from firmware_app.publication import Appliance
-from firmware_app.stream_events import SignalLost
+from firmware_app.overlay.drawing import OverlayState
+from firmware_app.video.stream_events import SignalLost
+from firmware_app.ward.publication import Appliance
 from firmware_app.wording import CLOSINGS, WORDINGS, Reason, Severity, Wording
 
 

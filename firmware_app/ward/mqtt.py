@@ -27,9 +27,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError, ConfigError
-from firmware_app.messages import Status
-from firmware_app.outbox import Instant, Letter, Outbox
-from firmware_app.publication import Publication
+from firmware_app.ward.messages import Status
+from firmware_app.ward.outbox import Instant, Letter, Outbox
+from firmware_app.ward.publication import Publication
 
 LOG = logging.getLogger(__name__)
 QOS = 1

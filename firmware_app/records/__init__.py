@@ -1,0 +1,1 @@
+"""What stays on the appliance: the audit log, chained by digests."""
