@@ -59,9 +59,12 @@ build/department: $(wildcard firmware_app/department/*) | $(STAMPS)/apt-DEMO
 	@cp firmware_app/department/*.html firmware_app/department/*.css firmware_app/department/*.js \
 		firmware_app/department/node_modules/mqtt/dist/mqtt.min.js $@/
 
+build/test/axe.min.js: firmware_app/department/package-lock.json | build/department
+	@mkdir -p $(@D) && cp firmware_app/department/node_modules/axe-core/axe.min.js $@
+
 setup: $(STAMPS)/core ## install the appliance
 setup-demo: setup build/department
-setup-test: $(STAMPS)/apt-TEST $(STAMPS)/test build/department
+setup-test: $(STAMPS)/apt-TEST $(STAMPS)/test build/department build/test/axe.min.js
 
 setup-jetson: $(STAMPS)/core ## install the appliance on a Jetson (TensorRT comes with JetPack)
 	@$(PIP) --editable '.[jetson]'

@@ -21,6 +21,7 @@ from firmware_app.ward.broker import PrivateBroker
 from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.publication import Appliance, publication_of, status_message
 from firmware_app.wording import NOTICE
+from tests.axe import violations
 from tests.firmware_app.exam_examples import BIRTH, acquired, appliance, moment, refused, uid
 
 ROOT = Path(__file__).parents[2]
@@ -240,3 +241,14 @@ def test_fits_phone_and_wall_in_dark_and_light(
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (sum(ground) < 120) == (scheme == "dark")
     page.close()
+
+
+def test_axe_finds_what_is_wrong(browser: Browser) -> None:
+    """The check can fail: a picture without words and pale text are reported."""
+    page = browser.new_page()
+    page.set_content(
+        "<html lang=en><title>x</title><main><h1>x</h1><img src=data:,><p style='color:#ccc'>pale</p></main>"
+    )
+    found = violations(page)
+    page.close()
+    assert {line.split(" ")[0] for line in found} == {"image-alt", "color-contrast"}
