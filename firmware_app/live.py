@@ -33,11 +33,12 @@ from firmware_app.notify import ServiceManager
 from firmware_app.overlay.drawing import OverlayState, draw
 from firmware_app.overlay.presentation import overlay_of
 from firmware_app.records.audit import Audit
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.pipeline import Pipeline, open_pipeline
 from firmware_app.video.stream_events import SignalLost, StreamEnded
-from firmware_app.ward.messages import Capture
 from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.publication import Appliance, publication_of, status_message
+from firmware_app.wording import CAPTURES
 
 LOG = logging.getLogger(__name__)
 SNAPSHOT_AFTER_NS = 300_000_000
@@ -90,7 +91,7 @@ def _runs(appliance: Appliance) -> str:
 @contextmanager
 def _ward(config: Config, appliance: Appliance) -> Iterator[Ward]:
     now, trusted = datetime.now(timezone.utc), time_trusted()
-    birth = status_message(appliance, "starting", now, time_trusted=trusted)
+    birth = status_message(appliance, CaptureState.STARTING, now, time_trusted=trusted)
     death = status_message(appliance, None, now, time_trusted=trusted)
     ward = Ward(config.mqtt, appliance.root, birth, death)
     ward.connect()
@@ -121,7 +122,7 @@ class Audience:
         self._snapshot = snapshot
         self._snapshot_due_ns: int | None = None
         self._shown: tuple[OverlayState, int, int] | None = None
-        self._capture: Capture = "starting"
+        self._capture = CaptureState.STARTING
         self._size = (1440, 1080)
 
     def tell(self, step: Step) -> None:
@@ -136,13 +137,13 @@ class Audience:
         match step.event:
             case Frame():
                 self._size = (step.event.pixels.shape[1], step.event.pixels.shape[0])
-                self._note_capture("live")
+                self._note_capture(CaptureState.LIVE)
                 self._save_snapshot(step.event.captured_ns)
-            case SignalLost(cause=cause):
-                LOG.warning("no video signal: %s", cause)
-                self._note_capture("no_signal")
+            case SignalLost(state=state, cause=cause):
+                LOG.warning("%s: %s", CAPTURES[state].text, cause)
+                self._note_capture(state)
             case StreamEnded(error=error):
-                self._note_capture("ended")
+                self._note_capture(CaptureState.ENDED)
                 if error is not None:
                     raise SourceError(error)
         self._show(step)
@@ -178,11 +179,11 @@ class Audience:
         self._appliance = current
         self._publish_status()
 
-    def _note_capture(self, capture: Capture) -> None:
+    def _note_capture(self, capture: CaptureState) -> None:
         if capture == self._capture:
             return
         self._capture = capture
-        LOG.info("capture: %s", capture)
+        LOG.info("capture: %s", capture.value)
         self._publish_status()
 
     def _publish_status(self) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from firmware_app.video.capture_state import CaptureState
+
 NOTICE = "For research use only. Not for diagnostic use. Model trained on simulated data."
 """Stands on every screen, report and message."""
 
@@ -155,3 +157,32 @@ CLOSINGS: dict[Closing, str] = {
     Closing.PATIENT_CHANGED: "Patient changed: the next freeze begins a new exam",
     Closing.IDLE: "Exam ended: nothing happened for half an hour",
 }
+
+
+CAPTURES: dict[CaptureState, Wording] = {
+    CaptureState.NO_DEVICE: Wording(
+        "No video device",
+        Severity.ALARM,
+        "plug in the capture card or switch on the encoder; check its name and password",
+    ),
+    CaptureState.NO_CABLE: Wording(
+        "No video cable", Severity.ALARM, "plug the cable in at both ends; switch the scanner on"
+    ),
+    CaptureState.NO_SIGNAL: Wording(
+        "No video signal", Severity.ALARM, "check the cable and the scanner's output"
+    ),
+    CaptureState.UNSUPPORTED_TIMING: Wording(
+        "Video format not supported",
+        Severity.ALARM,
+        "set the scanner's output to 1080p or 1280x1024 at 60 Hz",
+    ),
+    CaptureState.FROZEN_SOURCE: Wording(
+        "The capture device repeats an old picture",
+        Severity.ALARM,
+        "unplug the capture device and plug it in",
+    ),
+    CaptureState.BAD_COLOURS: Wording(
+        "Wrong colours", Severity.ALARM, "check the cable; set the scanner's output to RGB, full range"
+    ),
+}
+"""What is wrong with the video; the states that are not here are no fault."""

@@ -10,7 +10,17 @@ const PHASES = {
   complete: "Complete",
   closed: "Closed",
 };
-const CAPTURE = { starting: "starting", live: "online", no_signal: "no video signal", ended: "video ended" };
+const CAPTURE = {
+  starting: "starting",
+  live: "online",
+  no_device: "no video device",
+  no_cable: "no video cable",
+  no_signal: "no video signal",
+  unsupported_timing: "video format not supported",
+  frozen_source: "video stands still",
+  bad_colours: "wrong colours",
+  ended: "video ended",
+};
 const THRESHOLDS = [
   ["ge_s2", "\u2265S2"],
   ["ge_s3", "\u2265S3"],

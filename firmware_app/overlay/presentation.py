@@ -12,7 +12,7 @@ from firmware_app.outcome import decide
 from firmware_app.overlay.drawing import OverlayState
 from firmware_app.video.stream_events import SignalLost
 from firmware_app.ward.publication import Appliance
-from firmware_app.wording import CLOSINGS, WORDINGS, Reason, Severity, Wording
+from firmware_app.wording import CAPTURES, CLOSINGS, WORDINGS, Severity, Wording
 
 
 def overlay_of(step: Step, appliance: Appliance) -> OverlayState:
@@ -24,7 +24,7 @@ def overlay_of(step: Step, appliance: Appliance) -> OverlayState:
     )
     state = _with_exam(state, step.exam, manifest)
     if isinstance(step.event, SignalLost):
-        return replace(state, message=WORDINGS[Reason.NO_SIGNAL])
+        return replace(state, message=CAPTURES[step.event.state])
     return state if step.reading is None else _with_places(state, step.reading)
 
 

@@ -113,7 +113,8 @@ class Pipeline:
             now_ns = time.monotonic_ns()
             if now_ns - reported_ns >= timeout_s * 1e9:
                 reported_ns = now_ns
-                yield SignalLost((now_ns - heard_ns) / 1e9, stream_events.loss_of(record), attempts)
+                state, cause = stream_events.state_of(record), stream_events.loss_of(record)
+                yield SignalLost(state, (now_ns - heard_ns) / 1e9, cause, attempts)
             open_s, silent_s = (now_ns - self._session.opened_ns) / 1e9, (now_ns - heard_ns) / 1e9
             if stream_events.is_due(self._source, record, open_s, silent_s):
                 self.close()

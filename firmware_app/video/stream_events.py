@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firmware_app.errors import SourceError
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.sources import Source, name_of, patience_s
 
 _RETRY_S = 1.0
@@ -22,11 +23,13 @@ class SignalLost:
     """No frame for a while; repeated once per time-out until the signal is back.
 
     Attributes:
+        state: what is wrong, as far as it is known by now; may become more exact while the silence lasts.
         silent_s: seconds since the last frame, or since the opening.
         cause: what is known about it, one clause.
         attempts: how often the source was opened again in this silence.
     """
 
+    state: CaptureState
     silent_s: float
     cause: str
     attempts: int
@@ -58,8 +61,10 @@ class EndOfStream:
 BusRecord = BusError | EndOfStream
 
 
-_STREAM, _RESOURCE = "gst-stream-error-quark", "gst-resource-error-quark"
+_CORE, _STREAM = "gst-core-error-quark", "gst-stream-error-quark"
+_RESOURCE = "gst-resource-error-quark"
 _CAUSES: dict[tuple[str, int], str] = {
+    (_CORE, 10): "it does not offer this size, rate or format",  # NEGOTIATION
     (_STREAM, 4): "it is of an unknown type",  # TYPE_NOT_FOUND
     (_STREAM, 5): "it holds no picture",  # WRONG_TYPE
     (_STREAM, 6): "no decoder is installed for its format",  # CODEC_NOT_FOUND
@@ -73,7 +78,21 @@ _CAUSES: dict[tuple[str, int], str] = {
     (_RESOURCE, 13): "it does not offer this size, rate or format",  # SETTINGS
     (_RESOURCE, 15): "it refuses the user name or password",  # NOT_AUTHORIZED
 }
-"""GStreamer's error codes in words (GstStreamError and GstResourceError)."""
+"""GStreamer's error codes in words (GstCoreError, GstStreamError and GstResourceError)."""
+_STATES: dict[tuple[str, int], CaptureState] = {
+    (_CORE, 10): CaptureState.UNSUPPORTED_TIMING,  # NEGOTIATION
+    (_STREAM, 4): CaptureState.UNSUPPORTED_TIMING,  # TYPE_NOT_FOUND
+    (_STREAM, 5): CaptureState.UNSUPPORTED_TIMING,  # WRONG_TYPE
+    (_STREAM, 6): CaptureState.UNSUPPORTED_TIMING,  # CODEC_NOT_FOUND
+    (_STREAM, 9): CaptureState.NO_SIGNAL,  # DEMUX
+    (_RESOURCE, 3): CaptureState.NO_DEVICE,  # NOT_FOUND
+    (_RESOURCE, 4): CaptureState.NO_DEVICE,  # BUSY
+    (_RESOURCE, 5): CaptureState.NO_DEVICE,  # OPEN_READ
+    (_RESOURCE, 7): CaptureState.NO_DEVICE,  # OPEN_READ_WRITE
+    (_RESOURCE, 13): CaptureState.UNSUPPORTED_TIMING,  # SETTINGS
+    (_RESOURCE, 15): CaptureState.NO_DEVICE,  # NOT_AUTHORIZED
+}
+"""What GStreamer's error codes say about the video; all others: no signal."""
 
 
 def cause_of(error: BusError) -> str:
@@ -98,6 +117,15 @@ def loss_of(record: BusRecord | None) -> str:
             return "the sender has stopped"
         case None:
             return "no picture arrives"
+
+
+def state_of(record: BusRecord | None) -> CaptureState:
+    """What is wrong with a live source that is silent, as far as its stream tells."""
+    if not isinstance(record, BusError):
+        return CaptureState.NO_SIGNAL
+    if "not-negotiated" in record.debug:
+        return CaptureState.UNSUPPORTED_TIMING
+    return _STATES.get((record.domain, record.code), CaptureState.NO_SIGNAL)
 
 
 def is_due(source: Source, record: BusRecord | None, open_s: float, silent_s: float) -> bool:

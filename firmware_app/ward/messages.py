@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from firmware_app.exam.state import NEEDED, Phase
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.wording import Closing, Doubt, Reason, Severity
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -24,7 +25,6 @@ Stage = Annotated[int, Field(ge=0, le=4)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
-Capture = Literal["starting", "live", "no_signal", "ended"]
 TOPICS: tuple[Topic, ...]
 Topic = Literal["status", "exam", "acquisition", "result"]
 TOPICS = ("status", "exam", "acquisition", "result")
@@ -221,7 +221,7 @@ class Status(Header):
     site: str
     device: str
     room: str = Field(description="name of the room for displays")
-    capture: Capture | None = Field(description="state of the video; null: offline")
+    capture: CaptureState | None = Field(description="state of the video; null: offline")
     versions: dict[str, str] = Field(description="of the software beneath")
     runtime_reason: str | None = Field(
         default=None, description="why this runtime is in use, in one sentence"

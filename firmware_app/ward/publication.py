@@ -19,6 +19,7 @@ from firmware_app.exam.state import (
 from firmware_app.inference.bundle import Manifest
 from firmware_app.inference.shadow import Disagreement
 from firmware_app.outcome import decide
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward import messages
 from firmware_app.ward.payloads import acquisition_message, exam_message, refusal_message, result_message
 from firmware_app.wording import NOTICE
@@ -119,7 +120,7 @@ def publication_of(
 
 
 def status_message(
-    appliance: Appliance, capture: messages.Capture | None, time: datetime, *, time_trusted: bool
+    appliance: Appliance, capture: CaptureState | None, time: datetime, *, time_trusted: bool
 ) -> messages.Status:
     """Birth and life of the appliance; its death with a capture of None."""
     return messages.Status(

@@ -17,6 +17,7 @@ from firmware_app.exam.events import Event, PatientChanged, SerumEntered
 from firmware_app.exam.machine import advance
 from firmware_app.exam.state import Exam
 from firmware_app.serum import Serum
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.broker import PrivateBroker
 from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.publication import Appliance, publication_of, status_message
@@ -48,7 +49,8 @@ class Room:
         self.speaker = speaker
         self.exam = Exam()
         birth, death = (
-            status_message(speaker, capture, BIRTH, time_trusted=True) for capture in ("live", None)
+            status_message(speaker, capture, BIRTH, time_trusted=True)
+            for capture in (CaptureState.LIVE, None)
         )
         self.ward = Ward(
             MqttConfig(host=broker.host, port=broker.port, required=True), speaker.root, birth, death

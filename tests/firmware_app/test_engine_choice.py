@@ -28,6 +28,7 @@ from firmware_app.inference.tensorrt_compile import key_of
 from firmware_app.inference.tensorrt_library import TensorRt
 from firmware_app.journey import Crops, ImageScores
 from firmware_app.overlay.presentation import overlay_of
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.stream_events import StreamEnded
 from firmware_app.ward.publication import status_message
 from tests.firmware_app import exam_examples
@@ -292,13 +293,13 @@ def test_status_tells_the_runtime_its_reason_and_the_shadow(bundle: Bundle) -> N
     failing = Failing(openvino(bundle))
     engine = ChosenEngine(failing, "its engine is compiled", lambda: openvino(bundle))
     speaker = with_runtime(exam_examples.appliance(), engine)
-    status = status_message(speaker, "live", exam_examples.BIRTH, time_trusted=True)
+    status = status_message(speaker, CaptureState.LIVE, exam_examples.BIRTH, time_trusted=True)
     assert (status.runtime, status.runtime_reason) == (failing.name, "its engine is compiled")
     assert (status.runtime_degraded, status.shadow) == (False, None)
     failing.fails = True
     engine.score(crops(1))
     speaker = replace(with_runtime(speaker, engine), shadow=Disagreement("OpenVINO", 5, 1, 0.02, 1))
-    status = status_message(speaker, "live", exam_examples.BIRTH, time_trusted=True)
+    status = status_message(speaker, CaptureState.LIVE, exam_examples.BIRTH, time_trusted=True)
     assert status.runtime is not None
     assert status.runtime.startswith("OpenVINO")
     assert status.runtime_degraded

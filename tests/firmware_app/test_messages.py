@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from firmware_app.exam.events import Event, Finish, PatientChanged, SerumEntered
 from firmware_app.serum import Serum
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward import asyncapi, messages
 from firmware_app.ward.publication import (
     EXAM_EXPIRY_S,
@@ -60,7 +61,9 @@ def test_every_payload_validates(with_model: bool) -> None:  # noqa: FBT001 -- a
     schemas = asyncapi.json_schemas()
     for schema in schemas.values():
         jsonschema.Draft202012Validator.check_schema(schema)
-    statuses = [status_message(speaker, capture, BIRTH, time_trusted=True) for capture in ("live", None)]
+    statuses = [
+        status_message(speaker, capture, BIRTH, time_trusted=True) for capture in (CaptureState.LIVE, None)
+    ]
     sent = [json.loads(p.payload) for p in publications(WHOLE_EXAM, speaker) if p.message is not None]
     sent += [json.loads(status.to_json()) for status in statuses]
     assert {content["type"] for content in sent} == set(schemas)

@@ -19,6 +19,7 @@ from firmware_app.inference.engine import EngineChoice
 from firmware_app.inference.signature import SIGNATURE_NAME
 from firmware_app.journey import Crops, ImageScores
 from firmware_app.model import DEMONSTRATION_BUNDLE, load_model, open_model
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.publication import status_message
 from model_export.signing import public_pem, signature_of
 from tests.firmware_app.bundle_examples import KEY, TRUST
@@ -94,7 +95,7 @@ def test_failed_self_test_rolls_back_and_tells_the_ward(config: Config, good: Pa
     assert opened.model.bundle.folder == good.resolve()
     assert (current_of(config.bundle_store), previous_of(config.bundle_store)) == (good, bad)
     appliance = appliance_of(config, opened, screen_reader("aixplorer"))
-    status = status_message(appliance, "live", BIRTH, time_trusted=True)
+    status = status_message(appliance, CaptureState.LIVE, BIRTH, time_trusted=True)
     assert status.bundle_event is not None
     assert status.bundle_event.event == "rolled_back"
     assert status.bundle_event.bundle_id == bad.name
@@ -110,7 +111,7 @@ def test_two_damaged_bundles_leave_the_stiffness(config: Config, good: Path, bad
     assert opened.model is None
     reader = screen_reader("aixplorer")
     appliance = appliance_of(config, opened, reader)
-    status = status_message(appliance, "live", BIRTH, time_trusted=True)
+    status = status_message(appliance, CaptureState.LIVE, BIRTH, time_trusted=True)
     assert status.bundle_event is not None
     assert (status.bundle_event.event, status.bundle_id, status.runtime) == ("no_bundle", None, None)
     examiner = examiner_of(reader, opened.model, lambda: uid(1))

@@ -20,6 +20,7 @@ import pytest
 from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError, ConfigError
 from firmware_app.exam.events import Event, PatientChanged
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.broker import PrivateBroker
 from firmware_app.ward.mqtt import LinkState, Received, Subscriber, Ward
 from firmware_app.ward.publication import Publication, publication_of, status_message
@@ -53,7 +54,7 @@ def ward(config: MqttConfig) -> Iterator[Ward]:
     """A connected ward; afterwards none of its threads is left."""
     before = set(threading.enumerate())
     speaker = appliance()
-    birth = status_message(speaker, "live", BIRTH, time_trusted=True)
+    birth = status_message(speaker, CaptureState.LIVE, BIRTH, time_trusted=True)
     death = status_message(speaker, None, BIRTH, time_trusted=True)
     made = Ward(config, speaker.root, birth, death)
     try:
@@ -142,7 +143,7 @@ def test_birth_is_retained_and_death_follows_a_clean_stop(broker: PrivateBroker)
 def test_newest_status_replaces_the_birth(broker: PrivateBroker) -> None:
     """A status that changes while running is what a late subscriber sees."""
     with ward(settings(broker, required=True)) as running, heard(settings(broker), "status") as messages:
-        running.publish_status(status_message(appliance(), "no_signal", BIRTH, time_trusted=True))
+        running.publish_status(status_message(appliance(), CaptureState.NO_SIGNAL, BIRTH, time_trusted=True))
         wait_for(lambda: any(b"no_signal" in m.payload for m in list(messages.queue)))
         now = retained(settings(broker), "status")
         assert now is not None
@@ -154,9 +155,10 @@ import sys, time
 from firmware_app.config import MqttConfig
 from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.publication import status_message
+from firmware_app.video.capture_state import CaptureState
 from tests.firmware_app.exam_examples import BIRTH, appliance
 speaker = appliance()
-statuses = [status_message(speaker, capture, BIRTH, time_trusted=True) for capture in ("live", None)]
+statuses = [status_message(speaker, state, BIRTH, time_trusted=True) for state in (CaptureState.LIVE, None)]
 Ward(MqttConfig(host=sys.argv[1], port=int(sys.argv[2]), required=True), speaker.root, *statuses).connect()
 time.sleep(60)
 """
@@ -342,6 +344,6 @@ def test_message_that_the_broker_refuses_blocks_nothing(tmp_path: Path) -> None:
 )
 def test_unusable_secrets_are_a_configuration_error(further: dict[str, str | bool], words: str) -> None:
     """A password or certificate that cannot be read is refused by name before anything is sent."""
-    birth = status_message(appliance(), "live", BIRTH, time_trusted=True)
+    birth = status_message(appliance(), CaptureState.LIVE, BIRTH, time_trusted=True)
     with pytest.raises(ConfigError, match=words):
         Ward(MqttConfig.model_validate(further), ROOT, birth, birth)

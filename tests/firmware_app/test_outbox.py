@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from firmware_app.config import MqttConfig
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.broker import PrivateBroker
 from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.outbox import Instant, Outbox
@@ -205,7 +206,7 @@ def test_place_that_cannot_be_written_is_told_and_survived(tmp_path: Path) -> No
 def test_result_outlives_the_process_and_reaches_the_ward(tmp_path: Path) -> None:
     """A result that was published while the broker was away reaches it from the next process, once."""
     speaker = appliance()
-    birth = status_message(speaker, "live", BIRTH, time_trusted=True)
+    birth = status_message(speaker, CaptureState.LIVE, BIRTH, time_trusted=True)
     with PrivateBroker() as broker:
         config = MqttConfig(host=broker.host, port=broker.port, required=False, outbox=tmp_path / "o.sqlite")
         broker.stop()

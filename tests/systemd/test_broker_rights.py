@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError
+from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.mqtt import LinkState, Ward
 from firmware_app.ward.publication import Appliance, status_message
 from tests.firmware_app.exam_examples import BIRTH
@@ -114,7 +115,7 @@ def received(department: Department, publish: list[str], topic: str = "#") -> li
 def status_of(department: Department, device: str | None, folder: str = ".") -> LinkState:
     """How an appliance's own client fares, with this certificate."""
     speaker = Appliance(SITE, device or "nobody", "Room", "fibrostage test")
-    status = status_message(speaker, "live", BIRTH, time_trusted=True)
+    status = status_message(speaker, CaptureState.LIVE, BIRTH, time_trusted=True)
     own = department.certificates / folder
     files = {} if device is None else {"cert_file": own / f"{device}.pem", "key_file": own / f"{device}.key"}
     config = MqttConfig.model_validate(
