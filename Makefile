@@ -14,7 +14,7 @@ APT_CORE := \
 	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
 	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav \
 	libgl1 \
-	fonts-dejavu-core fonts-liberation
+	fonts-dejavu-core fonts-liberation fonts-wqy-microhei
 APT_DEMO := mosquitto mosquitto-clients npm
 APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl
 

@@ -93,6 +93,7 @@ def appliance_of(config: Config, opened: Opened, reader: ScreenReader) -> Applia
         manifest=None if model is None else model.bundle.manifest,
         versions={"python": platform.python_version(), "numpy": np.__version__},
         bundle_event=opened.event,
+        language=config.language,
     )
     return appliance if model is None else with_runtime(appliance, model.engine)
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from firmware_app.errors import ConfigError
+from firmware_app.wording import Language
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -133,6 +134,9 @@ class Config(_Section):
     )
     room: str = Field(
         default="", max_length=64, description="name of the room on displays; default: the device's name"
+    )
+    language: Language = Field(
+        default="en", description="of the overlay and of the sentences in messages: en, de or zh"
     )
     bundle: Path | None = Field(
         default=None,

@@ -15,32 +15,39 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from firmware_app.errors import ConfigError
+from firmware_app.wording import Language
 
 Colour = tuple[int, int, int, int]
 """Red, green, blue, alpha, 0-255; alpha is straight."""
 
 _FOLDERS = (
     Path("/usr/share/fonts/truetype/dejavu"),  # Debian, Ubuntu, JetPack
+    Path("/usr/share/fonts/truetype/wqy"),
     Path("/usr/share/fonts/dejavu-sans-fonts"),  # Fedora
+    Path("/usr/share/fonts/wqy-microhei-fonts"),
     Path("/usr/share/fonts/TTF"),  # Arch
+    Path("/usr/share/fonts/wenquanyi/wqy-microhei"),
 )
+_LATIN, _LATIN_BOLD, _CHINESE = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "wqy-microhei.ttc"
+_PACKAGES = {_LATIN: "fonts-dejavu-core", _LATIN_BOLD: "fonts-dejavu-core", _CHINESE: "fonts-wqy-microhei"}
 _SMOOTH = 4
 _SMALLEST_PX = 9
 """Letters below this height cannot be read on any screen."""
 
 
 @lru_cache(maxsize=64)
-def font(size_px: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans of a size; it holds the sign U+2265.
+def font(size_px: int, *, bold: bool = False, language: Language = "en") -> ImageFont.FreeTypeFont:
+    """DejaVu Sans of a size, which holds the sign U+2265; for Chinese WenQuanYi Micro Hei, in one weight.
 
     Raises:
         ConfigError: the font is not installed.
     """
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    latin = _LATIN_BOLD if bold else _LATIN
+    name = _CHINESE if language == "zh" else latin
     for folder in _FOLDERS:
         if (folder / name).is_file():
             return ImageFont.truetype(str(folder / name), size_px)
-    raise ConfigError(f"The overlay's font {name} is missing: install the package fonts-dejavu-core.")
+    raise ConfigError(f"The overlay's font {name} is missing: install the package {_PACKAGES[name]}.")
 
 
 @lru_cache(maxsize=64)

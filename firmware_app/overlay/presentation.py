@@ -12,7 +12,7 @@ from firmware_app.outcome import decide
 from firmware_app.overlay.drawing import OverlayState
 from firmware_app.video.stream_events import SignalLost
 from firmware_app.ward.publication import Appliance
-from firmware_app.wording import CAPTURES, CLOSINGS, WORDINGS, Severity, Wording
+from firmware_app.wording import Sentences, Severity, Wording
 
 
 def overlay_of(step: Step, appliance: Appliance) -> OverlayState:
@@ -22,9 +22,9 @@ def overlay_of(step: Step, appliance: Appliance) -> OverlayState:
         runtime=_runtime_of(appliance),
         bundle_id="none" if manifest is None else manifest.bundle_id,
     )
-    state = _with_exam(state, step.exam, manifest)
+    state = _with_exam(state, step.exam, manifest, appliance.words)
     if isinstance(step.event, SignalLost):
-        return replace(state, message=CAPTURES[step.event.state])
+        return replace(state, message=appliance.words.captures[step.event.state])
     return state if step.reading is None else _with_places(state, step.reading)
 
 
@@ -42,9 +42,9 @@ def _with_places(state: OverlayState, reading: ScreenReading) -> OverlayState:
     return replace(state, roi=reading.roi, q_box=steady, panes=reading.panes)
 
 
-def _with_exam(state: OverlayState, exam: Exam, manifest: Manifest | None) -> OverlayState:
+def _with_exam(state: OverlayState, exam: Exam, manifest: Manifest | None, words: Sentences) -> OverlayState:
     state = replace(
-        state, accepted=len(exam.acquisitions), refused=len(exam.refusals), message=_message_of(exam)
+        state, accepted=len(exam.acquisitions), refused=len(exam.refusals), message=_message_of(exam, words)
     )
     if exam.acquisitions:
         latest = exam.acquisitions[-1]
@@ -62,11 +62,10 @@ def _with_exam(state: OverlayState, exam: Exam, manifest: Manifest | None) -> Ov
     )
 
 
-def _message_of(exam: Exam) -> Wording | None:
+def _message_of(exam: Exam, words: Sentences) -> Wording | None:
     if exam.phase is Phase.CLOSED and exam.closing is not None:
-        return Wording(CLOSINGS[exam.closing], Severity.NOTICE, "")
+        return Wording(words.closings[exam.closing], Severity.NOTICE, "")
     refusal = exam.last_refusal
     if refusal is None:
         return None
-    wording = WORDINGS[refusal.reason]
-    return replace(wording, text=refusal.detail) if refusal.detail else wording
+    return words.refusal(refusal.reason, refusal.detail)

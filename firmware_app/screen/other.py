@@ -88,15 +88,21 @@ def classify(pixels: Picture) -> tuple[View, Rejected]:
 
 def _coloured(pixels: Picture, seen: _Palette) -> Rejected:
     """Name an ultrasound picture with colour in it."""
-    share = f"{100 * seen.strong:.1f} % of the picture"
+    share = 100 * seen.strong
     if any(is_part_of_map(sample_ramp(pixels, edges)) for edges in find_bars(pixels)):
         return Rejected(Reason.SCREEN_COVERED, "only a part of the stiffness bar is in sight")
     if seen.green > 0.1:
-        return Rejected(Reason.OTHER_ELASTOGRAPHY, f"{share} in the colours of a map, no stiffness bar")
+        return Rejected(
+            Reason.OTHER_ELASTOGRAPHY,
+            f"{share:.1f} % of the picture in the colours of a map, no stiffness bar",
+        )
     if seen.warm < 0.12:  # a map of soft tissue; flow has red, if only in its bar
-        return Rejected(Reason.SCREEN_COVERED, f"{share} in the colours of a map, its bar is not in sight")
+        return Rejected(
+            Reason.SCREEN_COVERED,
+            f"{share:.1f} % of the picture in the colours of a map, its bar is not in sight",
+        )
     reason = Reason.DOPPLER if seen.blue > 0.04 else Reason.POWER_DOPPLER
-    return Rejected(reason, f"{share} in flow colours")
+    return Rejected(reason, f"{share:.1f} % of the picture in flow colours")
 
 
 def _palette(small: Picture) -> _Palette:

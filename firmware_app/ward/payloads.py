@@ -12,10 +12,12 @@ from firmware_app.inference.bundle import Manifest
 from firmware_app.journey import Square
 from firmware_app.outcome import Outcome, Probabilities, decide, probabilities_of
 from firmware_app.ward import messages
-from firmware_app.wording import CLOSINGS, DOUBTS, WORDINGS, Reason
+from firmware_app.wording import Reason, Sentences
 
 
-def exam_message(exam: Exam, manifest: Manifest | None, header: messages.Header) -> messages.ExamMessage:
+def exam_message(
+    exam: Exam, manifest: Manifest | None, header: messages.Header, words: Sentences
+) -> messages.ExamMessage:
     """The exam as it stands, with the provisional outcome from three acquisitions on."""
     provisional = decide(exam.acquisitions, exam.serum, manifest) if exam.is_provisional else None
     return messages.ExamMessage(
@@ -26,21 +28,20 @@ def exam_message(exam: Exam, manifest: Manifest | None, header: messages.Header)
         needed=NEEDED,
         opened=None if exam.opened is None else exam.opened.utc,
         closing=exam.closing,
-        text=sentence_of(exam),
+        text=sentence_of(exam, words),
         reasons=_refused_by_reason(exam),
-        last_refusal=None if exam.last_refusal is None else _last_refusal(exam.last_refusal),
-        provisional=None if provisional is None else _estimate(provisional),
+        last_refusal=None if exam.last_refusal is None else _last_refusal(exam.last_refusal, words),
+        provisional=None if provisional is None else _estimate(provisional, words),
     )
 
 
-def sentence_of(exam: Exam) -> str | None:
+def sentence_of(exam: Exam, words: Sentences) -> str | None:
     """What to tell people about the exam: why it ended, or what was last refused and what to do about it."""
     if exam.phase is Phase.CLOSED and exam.closing is not None:
-        return CLOSINGS[exam.closing]
+        return words.closings[exam.closing]
     if exam.last_refusal is None:
         return None
-    wording = WORDINGS[exam.last_refusal.reason]
-    return f"{wording.text}: {wording.remedy}"
+    return words.sentence(exam.last_refusal.reason)
 
 
 def acquisition_message(
@@ -60,9 +61,11 @@ def acquisition_message(
     )
 
 
-def refusal_message(refused: AcquisitionRefused, header: messages.Header) -> messages.RefusalMessage:
+def refusal_message(
+    refused: AcquisitionRefused, header: messages.Header, words: Sentences
+) -> messages.RefusalMessage:
     """One acquisition that does not count."""
-    wording = WORDINGS[refused.refusal.reason]
+    wording = words.refusals[refused.refusal.reason]
     return messages.RefusalMessage(
         **dict(header),
         id=refused.refusal.id,
@@ -72,18 +75,20 @@ def refusal_message(refused: AcquisitionRefused, header: messages.Header) -> mes
         severity=wording.severity,
         text=wording.text,
         remedy=wording.remedy,
-        detail=refused.refusal.detail,
+        detail=words.detail(refused.refusal.detail),
         evidence=_frame_evidence(refused.refusal),
     )
 
 
-def result_message(issued: ResultIssued, outcome: Outcome, header: messages.Header) -> messages.ResultMessage:
+def result_message(
+    issued: ResultIssued, outcome: Outcome, header: messages.Header, words: Sentences
+) -> messages.ResultMessage:
     """The outcome of an exam with its evidence."""
     if issued.exam.id is None or issued.exam.opened is None:
         raise ValueError("a result belongs to an exam that was opened")
     return messages.ResultMessage(
         **dict(header),
-        **dict(_estimate(outcome)),
+        **dict(_estimate(outcome, words)),
         id=issued.result_id,
         exam_id=issued.exam.id,
         replaces=issued.replaces,
@@ -92,7 +97,7 @@ def result_message(issued: ResultIssued, outcome: Outcome, header: messages.Head
     )
 
 
-def _estimate(outcome: Outcome) -> messages.Estimate:
+def _estimate(outcome: Outcome, words: Sentences) -> messages.Estimate:
     return messages.Estimate(
         n_acquisitions=outcome.n_acquisitions,
         stage=outcome.stage,
@@ -104,7 +109,7 @@ def _estimate(outcome: Outcome) -> messages.Estimate:
         reliability=messages.Reliability(
             ok=not outcome.doubts,
             reasons=list(outcome.doubts),
-            texts=[DOUBTS[doubt] for doubt in outcome.doubts],
+            texts=[words.doubts[doubt] for doubt in outcome.doubts],
         ),
     )
 
@@ -166,13 +171,13 @@ def _refused_by_reason(exam: Exam) -> dict[Reason, int]:
     return dict(Counter(refusal.reason for refusal in exam.refusals))
 
 
-def _last_refusal(refusal: Refusal) -> messages.LastRefusal:
-    wording = WORDINGS[refusal.reason]
+def _last_refusal(refusal: Refusal, words: Sentences) -> messages.LastRefusal:
+    wording = words.refusals[refusal.reason]
     return messages.LastRefusal(
         reason=refusal.reason,
         severity=wording.severity,
         text=wording.text,
         remedy=wording.remedy,
-        detail=refusal.detail,
+        detail=words.detail(refusal.detail),
         time=refusal.at.utc,
     )

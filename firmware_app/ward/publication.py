@@ -22,7 +22,7 @@ from firmware_app.outcome import decide
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward import messages
 from firmware_app.ward.payloads import acquisition_message, exam_message, refusal_message, result_message
-from firmware_app.wording import NOTICE
+from firmware_app.wording import NOTICE, Language, Sentences, sentences
 
 ROOT = "fibrostage/v1"
 EXAM_EXPIRY_S = 60 * 60
@@ -48,6 +48,7 @@ class Appliance:
         manifest: of the loaded bundle; None: stiffness only.
         versions: of the software beneath, by name.
         bundle_event: what happened to the installed bundle at the start; None: it runs.
+        language: in which it speaks to people.
     """
 
     site: str
@@ -62,11 +63,17 @@ class Appliance:
     runtime_degraded: bool = False
     shadow: Disagreement | None = None
     bundle_event: messages.BundleEvent | None = None
+    language: Language = "en"
 
     @property
     def root(self) -> str:
         """The topic above all topics of this appliance."""
         return f"{ROOT}/{self.site}/{self.device}"
+
+    @property
+    def words(self) -> Sentences:
+        """Everything that it says to people."""
+        return sentences(self.language)
 
     def header(self, time: datetime, *, time_trusted: bool) -> messages.Header:
         """What stands on every message."""
@@ -100,18 +107,18 @@ def publication_of(
     effect: Effect, at: Moment, appliance: Appliance, *, time_trusted: bool
 ) -> Publication | None:
     """What an effect publishes; None: nothing (a refused command is answered, not published)."""
-    header = appliance.header(at.utc, time_trusted=time_trusted)
+    header, words = appliance.header(at.utc, time_trusted=time_trusted), appliance.words
     match effect:
         case ExamChanged():
-            message = exam_message(effect.exam, appliance.manifest, header)
+            message = exam_message(effect.exam, appliance.manifest, header, words)
             return Publication("exam", message, retain=True, expiry_s=EXAM_EXPIRY_S)
         case AcquisitionAccepted():
             return Publication("acquisition", acquisition_message(effect, header), retain=False)
         case AcquisitionRefused():
-            return Publication("acquisition", refusal_message(effect, header), retain=False)
+            return Publication("acquisition", refusal_message(effect, header, words), retain=False)
         case ResultIssued():
             outcome = decide(effect.exam.acquisitions, effect.exam.serum, appliance.manifest)
-            result = result_message(effect, outcome, header)
+            result = result_message(effect, outcome, header, words)
             return Publication("result", result, retain=True, expiry_s=RESULT_EXPIRY_S)
         case ResultCleared():
             return Publication("result", None, retain=True)

@@ -23,7 +23,7 @@ from firmware_app.exam.state import (
 from firmware_app.outcome import decide
 from firmware_app.serum import Serum
 from firmware_app.ward.payloads import acquisition_message, refusal_message, result_message
-from firmware_app.wording import Reason
+from firmware_app.wording import Reason, sentences
 from tests.firmware_app.exam_examples import (
     acquired,
     after,
@@ -80,7 +80,7 @@ def test_refused_last_verdict_takes_the_acquisition_out() -> None:
     refusal = effects[0]
     assert isinstance(refusal, AcquisitionRefused)
     assert refusal.replaces == uid(2)
-    assert refusal_message(refusal, HEADER).replaces == uid(2)
+    assert refusal_message(refusal, HEADER, sentences("en")).replaces == uid(2)
     exam, effects = after(acquired(4, picture=33, freeze=frozen(2)), exam=exam)
     assert ids(exam) == [1, 4]
     assert isinstance(effects[0], AcquisitionAccepted)
@@ -99,7 +99,7 @@ def test_result_of_the_fifth_is_withdrawn_and_issued_anew() -> None:
     assert issued == ResultIssued(uid(1006), moment(6), exam, uid(1005))
     assert isinstance(issued, ResultIssued)
     outcome = decide(exam.acquisitions, None, None)
-    assert result_message(issued, outcome, HEADER).replaces == uid(1005)
+    assert result_message(issued, outcome, HEADER, sentences("en")).replaces == uid(1005)
 
 
 def test_result_is_withdrawn_when_the_fifth_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import jsonschema
@@ -182,3 +183,31 @@ def _references(node: object) -> list[str]:
     if isinstance(node, list):
         return [reference for value in node for reference in _references(value)]
     return []
+
+
+def test_sentences_follow_the_language_and_names_do_not() -> None:
+    """In another language the words of the payloads change, and nothing else does."""
+    english, german = (
+        [json.loads(p.payload) for p in publications(WHOLE_EXAM, speaker) if p.message is not None]
+        for speaker in (appliance(), dataclasses.replace(appliance(), language="de"))
+    )
+    refusal = next(content for content in german if content["type"] == "refusal")
+    assert refusal["remedy"] == "Atem anhalten, bis die Box gef\u00fcllt ist"
+    assert refusal["reason"] == "box_unfilled"
+    words = {"text", "remedy", "detail", "texts"}
+
+    def _told(content: object, changed: set[str], other: object) -> None:
+        if isinstance(content, dict) and isinstance(other, dict):
+            assert content.keys() == other.keys()
+            for key in content:
+                if key in words and content[key] != other[key]:
+                    changed.add(key)
+                elif key not in words:
+                    _told(content[key], changed, other[key])
+        else:
+            assert content == other
+
+    changed: set[str] = set()
+    for one, another in zip(english, german, strict=True):
+        _told(one, changed, another)
+    assert {"text", "remedy"} <= changed
