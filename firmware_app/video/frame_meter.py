@@ -94,6 +94,12 @@ class FrameMeter:
             self._dropped_analysis += passed_over
             return arrival, passed_over
 
+    def arrived_ns(self, pts_ns: int) -> int | None:
+        """When a frame arrived, by `time.monotonic_ns()`; None: too long ago to be remembered."""
+        with self._lock:
+            arrival = self._arrivals.get(pts_ns)
+        return None if arrival is None else arrival.captured_ns
+
     def displayed(self, pts_ns: int, now_ns: int) -> None:
         """Note a frame that reached the end of the display branch."""
         with self._lock:

@@ -18,8 +18,9 @@ from firmware_app.journey import Picture
 from firmware_app.overlay.drawing import Patch
 from firmware_app.video import sinks, sources, stream_events
 from firmware_app.video.frame_meter import FrameMeter
-from firmware_app.video.launch import ANALYSIS, OVERLAY, SPLIT
+from firmware_app.video.launch import ANALYSIS, MIRROR, MIRROR_GATE, OVERLAY, SPLIT
 from firmware_app.video.mailbox import Mailbox
+from firmware_app.video.mirror import Mirror, MirrorPicture, jpeg_of
 from firmware_app.video.pixels import Layout, to_bgr
 from firmware_app.video.stream_events import BusError, BusRecord, EndOfStream
 
@@ -110,10 +111,17 @@ class Session:
     """One built graph, from an opening of the source to its end. The callbacks run on GStreamer's threads."""
 
     def __init__(
-        self, launch: sources.Fragment, meter: FrameMeter, drawing: Drawing, *, every_frame: bool
+        self,
+        launch: sources.Fragment,
+        meter: FrameMeter,
+        drawing: Drawing,
+        mirror: Mirror | None = None,
+        *,
+        every_frame: bool,
     ) -> None:
         self._meter = meter
         self._drawing = drawing
+        self._mirror = mirror
         self._every_frame = every_frame
         self.opened_ns = time.monotonic_ns()
         self.mailbox: Mailbox[Gst.Sample] = Mailbox()
@@ -151,6 +159,10 @@ class Session:
         self._probe(arrival.get_static_pad("sink"), self._on_arrival)
         self._probe(overlay.get_static_pad("src"), self._on_composed)
         self._probe(self._graph.get_by_name(sinks.DISPLAY_END).get_static_pad("sink"), self._on_displayed)
+        if self._mirror is not None:
+            gate, mirrored = self._graph.get_by_name(MIRROR_GATE), self._graph.get_by_name(MIRROR)
+            self._handlers.append((mirrored, mirrored.connect("new-sample", self._on_mirrored)))
+            self._mirror.connect(lambda is_open: gate.set_property("drop", not is_open))
 
     def _probe(self, pad: Gst.Pad, callback: object) -> None:
         self._probes.append((pad, pad.add_probe(Gst.PadProbeType.BUFFER, callback)))
@@ -177,6 +189,13 @@ class Session:
     def _on_displayed(self, _pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
         self._meter.displayed(info.get_buffer().pts, time.monotonic_ns())
         return Gst.PadProbeReturn.OK
+
+    def _on_mirrored(self, mirrored: Gst.Element) -> Gst.FlowReturn:
+        sample = mirrored.emit("pull-sample")
+        captured_ns = None if sample is None else self._meter.arrived_ns(pts_of(sample))
+        if captured_ns is not None and self._mirror is not None:
+            self._mirror.put(MirrorPicture(jpeg_of(pixels_of(sample)), captured_ns))
+        return Gst.FlowReturn.OK
 
     def _on_error(self, _bus: Gst.Bus, message: Gst.Message) -> None:
         error, debug = message.parse_error()
@@ -214,6 +233,8 @@ class Session:
             self._graph.get_by_name(SPLIT).get_static_pad("sink").send_event(Gst.Event.new_eos())
             self._ended.wait(_FINALISE_S)
         self.mailbox.close()
+        if self._mirror is not None:
+            self._mirror.disconnect()
         self._graph.set_state(Gst.State.NULL)
         self._bus.disable_sync_message_emission()
         for emitter, handler in self._handlers:

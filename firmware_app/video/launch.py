@@ -3,6 +3,9 @@
 The display branch never waits for the analysis: the analysis' queue drops, the display's queue does not. A
 recorded file is paced by the clock in front of the tee, so that nothing behind it has a reason to drop. In
 replay there is no tee, no clock and no display: every frame is delivered, as fast as the consumer goes.
+
+With a mirror, the composed picture is split once more. The mirror's part begins with a gate that is closed
+while nobody watches, and with a queue that drops: the display never waits for it.
 """
 
 from __future__ import annotations
@@ -17,6 +20,12 @@ SPLIT = "split"
 """Name of the tee, where a frame counts as arrived unless its source says otherwise."""
 OVERLAY = "overlay"
 """Name of the element that draws."""
+MIRROR = "mirror"
+"""Name of the appsink from which the mirror is fed."""
+MIRROR_GATE = "mirror_gate"
+"""Name of the valve in front of the mirror's branch."""
+MIRROR_RATE = 20
+"""Pictures per second of the mirror, at most: what a hand on a probe needs, a third of the display's."""
 
 _BLENDABLE = "video/x-raw,format={I420,NV12,YUY2,UYVY,BGRx,RGBx,BGRA,RGBA}"
 """Formats in system memory into which GStreamer blends a patch."""
@@ -27,15 +36,19 @@ ANALYSED = (
 GStreamer 1.22's own conversion to BGRx is up to 5 of 255 off, which shows in kPa."""
 _ONE_FRAME = "max-size-buffers=1 max-size-bytes=0 max-size-time=0"
 _FEW_FRAMES = "max-size-buffers=4 max-size-bytes=0 max-size-time=0"
+_UNPACED = "sync=false async=false qos=false enable-last-sample=false"
+_COMPOSED = "composed"
 
 
 def _analysis(has_element: HasElement, limits: str) -> str:
+    return f"{_pictures(has_element)} ! appsink name={ANALYSIS} {_UNPACED} {limits}"
+
+
+def _pictures(has_element: HasElement) -> str:
+    """To formats that `pixels` turns into pictures."""
     convert = converter(has_element)
     formats = "video/x-raw,format=BGRx" if convert != "videoconvert" else ANALYSED
-    return (
-        f'{convert} ! capsfilter caps="{formats}" ! '
-        f"appsink name={ANALYSIS} sync=false async=false qos=false enable-last-sample=false {limits}"
-    )
+    return f'{convert} ! capsfilter caps="{formats}"'
 
 
 def _replay(source: Source, has_element: HasElement) -> Fragment:
@@ -44,11 +57,27 @@ def _replay(source: Source, has_element: HasElement) -> Fragment:
     return Fragment(f"{head.launch} ! {_analysis(has_element, 'max-buffers=2 drop=false')}", head.settings)
 
 
-def _live(source: Source, sink: Sink, part: int, has_element: HasElement) -> Fragment:
+def _mirrored(has_element: HasElement, display: str) -> str:
+    """The composed picture for the display as before, and for the mirror beside it.
+
+    The gate passes the end of the stream on even while it is closed: without it the graph would never end.
+    """
+    return (
+        f"tee name={_COMPOSED} {_COMPOSED}. ! {display} "
+        f"{_COMPOSED}. ! valve name={MIRROR_GATE} drop=true drop-mode=forward-sticky-events ! "
+        f"queue leaky=downstream {_ONE_FRAME} ! videorate drop-only=true max-rate={MIRROR_RATE} ! "
+        f"{_pictures(has_element)} ! appsink name={MIRROR} {_UNPACED} "
+        "max-buffers=1 drop=true emit-signals=true"
+    )
+
+
+def _live(source: Source, sink: Sink, part: int, has_element: HasElement, *, mirrored: bool) -> Fragment:
     """The newest frame for the analysis, every frame for the display; `part` as in `sinks.fragment_of`."""
     head = sources.fragment_of(source, has_element)
     tail = sinks.fragment_of(sink, has_element, part)
     pace = "" if sources.is_live(source) else "clocksync ! "
+    display = f"queue {_FEW_FRAMES} ! {tail.launch}"
+    shown = _mirrored(has_element, display) if mirrored else display
     launch = (
         f"{head.launch} ! {pace}tee name={SPLIT} "
         f"{SPLIT}. ! queue leaky=downstream {_ONE_FRAME} ! "
@@ -56,13 +85,21 @@ def _live(source: Source, sink: Sink, part: int, has_element: HasElement) -> Fra
         # The display's queue stands behind the overlay and so holds composed copies: the source's own few
         # buffers (a capture card's, the virtual scanner's shared memory) return to it at once.
         f"{SPLIT}. ! {converter(has_element)} ! {_BLENDABLE} ! overlaycomposition name={OVERLAY} ! "
-        f"{_BLENDABLE} ! queue {_FEW_FRAMES} ! {tail.launch}"
+        f"{_BLENDABLE} ! {shown}"
     )
     return Fragment(launch, head.settings + tail.settings)
 
 
-def launch_of(
-    source: Source, sink: Sink, part: int, has_element: HasElement, *, every_frame: bool
+def launch_of(  # noqa: PLR0913 - two ends, the part, the machine, and what is wanted of the middle
+    source: Source,
+    sink: Sink,
+    part: int,
+    has_element: HasElement,
+    *,
+    every_frame: bool,
+    mirrored: bool = False,
 ) -> Fragment:
-    """The graph for a live display and its analysis, or with `every_frame` for replay."""
-    return _replay(source, has_element) if every_frame else _live(source, sink, part, has_element)
+    """The graph for a live display, its analysis and a mirror if wanted; with `every_frame` for replay."""
+    if every_frame:
+        return _replay(source, has_element)
+    return _live(source, sink, part, has_element, mirrored=mirrored)

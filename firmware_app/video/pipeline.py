@@ -2,6 +2,7 @@
 
     source ! decode ! tee ! leaky queue of one ! appsink         -> newest-frame mailbox -> the analysis
                       tee ! overlay composition ! queue ! convert ! sink                 -> the display
+                              (with a mirror: ! tee ! gate ! leaky queue ! jpeg ! appsink -> who watches)
 
 `launch` writes the graph, `sources` and `sinks` its two ends, `stream_events` words what happens to it.
 
@@ -33,6 +34,7 @@ from firmware_app.video.graph import (
     pts_of,
 )
 from firmware_app.video.launch import launch_of
+from firmware_app.video.mirror import Mirror
 from firmware_app.video.sinks import FileSink, NoSink, Sink
 from firmware_app.video.sources import Source
 from firmware_app.video.stream_events import SignalLost, StreamEnded
@@ -49,9 +51,18 @@ Event = Frame | SignalLost | StreamEnded
 class Pipeline:
     """An open pipeline, made by `open_pipeline`. One thread iterates `frames`; any may call the rest."""
 
-    def __init__(self, source: Source, sink: Sink, overlay: Sequence[Patch], *, every_frame: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        sink: Sink,
+        overlay: Sequence[Patch],
+        mirror: Mirror | None = None,
+        *,
+        every_frame: bool,
+    ) -> None:
         self._source = source
         self._sink = sink
+        self._mirror = mirror
         self._every_frame = every_frame
         self._meter = FrameMeter()
         self._drawing = Drawing()
@@ -62,8 +73,15 @@ class Pipeline:
 
     def _open(self) -> Session:
         self._part += 1
-        launch = launch_of(self._source, self._sink, self._part, has_element, every_frame=self._every_frame)
-        return Session(launch, self._meter, self._drawing, every_frame=self._every_frame)
+        launch = launch_of(
+            self._source,
+            self._sink,
+            self._part,
+            has_element,
+            every_frame=self._every_frame,
+            mirrored=self._mirror is not None,
+        )
+        return Session(launch, self._meter, self._drawing, self._mirror, every_frame=self._every_frame)
 
     def frames(self, stop: threading.Event, timeout_s: float = 1.0) -> Iterator[Event]:
         """Deliver the newest frame each time the consumer is ready for one; in replay, every frame.
@@ -172,10 +190,11 @@ class Pipeline:
 
 
 @contextmanager
-def open_pipeline(
+def open_pipeline(  # noqa: PLR0913 - its two ends, what is drawn, who watches, and how a source is treated
     source: Source,
     sink: Sink | None = None,
     overlay: Sequence[Patch] = (),
+    mirror: Mirror | None = None,
     *,
     every_frame: bool = False,
     wait_for_source: bool = False,
@@ -186,6 +205,7 @@ def open_pipeline(
         source: where the video comes from.
         sink: where the display branch ends; None: nowhere.
         overlay: what is drawn over the display from the first frame on; see `Pipeline.show`.
+        mirror: who watches the composed picture from elsewhere; None: the graph has no branch for it.
         every_frame: replay of a file: each frame in order, as fast as the consumer goes, without a display.
         wait_for_source: a live source that is not there yet is waited for, as after a loss of signal.
 
@@ -196,7 +216,7 @@ def open_pipeline(
     sink = NoSink() if sink is None else sink
     sources.check(source, every_frame=every_frame, must_be_there=not wait_for_source)
     sinks.check(sink)
-    pipeline = Pipeline(source, sink, overlay, every_frame=every_frame)
+    pipeline = Pipeline(source, sink, overlay, mirror, every_frame=every_frame)
     switch_s = sys.getswitchinterval()
     sys.setswitchinterval(min(switch_s, _SWITCH_S))
     try:
