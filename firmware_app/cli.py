@@ -26,7 +26,7 @@ from firmware_app.errors import AuditBrokenError, FibrostageError, SinkError, So
 from firmware_app.inspection import as_json, inspect_frame, load_picture, verdict_of
 from firmware_app.journey import Picture
 from firmware_app.model import Opened, load_model
-from firmware_app.records.audit import verify as verify_audit
+from firmware_app.records.verification import verify as verify_audit
 from firmware_app.reports.command import report
 from firmware_app.wording import NOTICE
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -33,9 +32,11 @@ from firmware_app.notify import ServiceManager
 from firmware_app.overlay.drawing import OverlayState, draw
 from firmware_app.overlay.presentation import overlay_of
 from firmware_app.records.audit import Audit
+from firmware_app.records.journal import audited, content_of
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.pipeline import Pipeline, open_pipeline
 from firmware_app.video.stream_events import SignalLost, StreamEnded
+from firmware_app.ward.messages import Status
 from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.publication import Appliance, publication_of, status_message
 from firmware_app.wording import CAPTURES
@@ -69,7 +70,7 @@ def run(config: Config, stop: threading.Event) -> None:
         LOG.info("%s runs on %s", appliance.root, runs)
         if appliance.runtime_reason is not None:
             LOG.info("chosen because %s", appliance.runtime_reason)
-        audit = None if config.audit is None else Audit(config.audit)
+        audit = parts.enter_context(audited(config.audit, _birth(appliance)))
         told = Audience(
             appliance, None if model is None else model.engine, ward, pipeline, config.snapshot, audit
         )
@@ -88,12 +89,15 @@ def _runs(appliance: Appliance) -> str:
     return f"{appliance.runtime}, bundle {appliance.manifest.bundle_id}"
 
 
+def _birth(appliance: Appliance) -> Status:
+    now = datetime.now(timezone.utc)
+    return status_message(appliance, CaptureState.STARTING, now, time_trusted=time_trusted())
+
+
 @contextmanager
 def _ward(config: Config, appliance: Appliance) -> Iterator[Ward]:
-    now, trusted = datetime.now(timezone.utc), time_trusted()
-    birth = status_message(appliance, CaptureState.STARTING, now, time_trusted=trusted)
-    death = status_message(appliance, None, now, time_trusted=trusted)
-    ward = Ward(config.mqtt, appliance.root, birth, death)
+    death = status_message(appliance, None, datetime.now(timezone.utc), time_trusted=time_trusted())
+    ward = Ward(config.mqtt, appliance.root, _birth(appliance), death)
     ward.connect()
     with closing(ward):
         yield ward
@@ -153,9 +157,11 @@ class Audience:
             return
         publication = publication_of(effect, step.at, self._appliance, time_trusted=time_trusted())
         if publication is not None and self._audit is not None:
-            kind = "cleared" if publication.message is None else publication.message.type
-            content = json.loads(publication.payload) if publication.payload else None
-            self._audit.note(kind, content, step.at.utc)
+            message = publication.message
+            if message is None:
+                self._audit.note("cleared", None, step.at.utc)
+            else:
+                self._audit.note(message.type, content_of(message), step.at.utc)
         if publication is not None and self._ward is not None:
             self._ward.publish(publication)
         match effect:
@@ -187,11 +193,12 @@ class Audience:
         self._publish_status()
 
     def _publish_status(self) -> None:
+        now, trusted = datetime.now(timezone.utc), time_trusted()
+        status = status_message(self._appliance, self._capture, now, time_trusted=trusted)
+        if self._audit is not None:
+            self._audit.note(status.type, content_of(status), now)
         if self._ward is not None:
-            now, trusted = datetime.now(timezone.utc), time_trusted()
-            self._ward.publish_status(
-                status_message(self._appliance, self._capture, now, time_trusted=trusted)
-            )
+            self._ward.publish_status(status)
 
     def _show(self, step: Step) -> None:
         wanted = (overlay_of(step, self._appliance), *self._size)

@@ -1,81 +1,80 @@
-"""The audit log: append-only JSON lines, each chained to the one before by its digest.
+"""The audit log: append-only JSON lines, each chained to the one before by its digest (see `chain`).
 
-A line is `{"n", "time", "kind", "content", "before", "digest"}`; `digest` is the SHA-256 of the line without
-it, `before` the digest of the line before. Whoever alters, removes, adds or moves a line breaks the chain.
-`head.json` beside the files holds the newest number and digest, so that lines missing at the end are found
-too; whoever rewrites everything to the end is found by a digest that was noted elsewhere (`expected`).
+Whoever alters, removes, adds or moves a line breaks the chain; lines missing at the end are found by
+`head.json`, and whoever rewrites everything to the end by a digest that was noted elsewhere (see `verify`).
 
-Files are `audit-000001.jsonl` and so on; beyond `keep` of them the oldest goes, and `head.json` says with
-which line the log begins. No picture, no name and no serum value enters it.
+Files are `audit-000001.jsonl` and so on; beyond `keep` of them the oldest goes, and a line of kind `rotated`
+says with which line the log begins since. No picture, no name and no serum value enters it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
+import errno
+import fcntl
 import logging
 import os
-from dataclasses import dataclass
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue
 
 from firmware_app.errors import AuditError
+from firmware_app.records.chain import (
+    HEAD,
+    ROTATED,
+    Head,
+    content_of,
+    fault_of,
+    files_in,
+    kept_head,
+    lines_of,
+    next_line,
+    number_of,
+)
 
 LOG = logging.getLogger(__name__)
-BEGINNING = hashlib.sha256(b"fibrostage audit").hexdigest()
-"""Stands as `before` in the very first line."""
-HEAD = "head.json"
+LOCK = "lock"
+"""Held by the one process that writes; its number stands in it."""
 FILE_BYTES = 4 << 20
 """A file that has grown beyond is followed by a new one."""
 KEEP = 50
 """Files that are kept; 50 of 4 MiB are years of exams."""
-LONGEST_LINE = 1 << 20
-_LINE = TypeAdapter(dict[str, JsonValue])
-
-
-class Head(BaseModel):
-    """Where the log begins and ends: line numbers, and the digests before the first and of the last line."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    first: int = 1
-    before_first: str = BEGINNING
-    n: int = 0
-    digest: str = BEGINNING
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What `verify` found: how many lines, the last digest, and None or one sentence that names the fault."""
-
-    lines: int
-    digest: str
-    fault: str | None
+PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE})
+"""What a disk says that is full, read-only or failing: no reason not to examine."""
 
 
 class Audit:
-    """Appends to the log in a folder; one process at a time.
+    """Appends to the log in a folder; one process at a time, and in it one thread.
+
+    A disk that refuses is told in `trouble` and delays nobody; when it takes lines again, the first one
+    says how many were lost. A chain that is broken stops nothing either: the log goes on after the line
+    that `head.json` names, so that the gap stays for `verify` to find.
 
     Args:
         folder: made if it is missing.
         file_bytes, keep: see `FILE_BYTES` and `KEEP`.
 
     Raises:
-        AuditError: the folder cannot be used. A chain that is broken does not stop the appliance: the log
-            goes on after its last sound line, and says so.
+        AuditError: the folder cannot be used, or another process writes into it.
     """
 
     def __init__(self, folder: Path, file_bytes: int = FILE_BYTES, keep: int = KEEP) -> None:
         self._folder, self._file_bytes, self._keep = folder, file_bytes, keep
+        self._lock: int | None = None
+        self._head = Head()
+        self._half_written: tuple[Path, int] | None = None
+        self._lost = 0
         self.trouble: str | None = None
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._mend_torn_line()
+            self._open()
         except OSError as error:
-            raise AuditError(f"the audit log {folder} cannot be used: {error.strerror or error}") from error
-        self._head = self._found_head()
+            if error.errno not in PASSING:
+                raise AuditError(
+                    f"the audit log {folder} cannot be used: {error.strerror or error}"
+                ) from error
+            self._say(error)
 
     @property
     def head(self) -> Head:
@@ -83,178 +82,174 @@ class Audit:
         return self._head
 
     def note(self, kind: str, content: JsonValue, time: datetime) -> None:
-        """Append one line and flush it to the disk; a disk that refuses is told, and delays nobody.
+        """Append one line and flush it to the disk: two `fsync`, one for the line and one for the head.
 
         Args:
             kind: what happened, e.g. "result".
             content: what is known about it, as JSON.
             time: of the wall clock, for people; the order is told by the numbers.
         """
-        line = _line(self._head, kind, content, time)
         try:
-            self._append(line)
-        except OSError as error:
-            if self.trouble is None:
-                LOG.error("the audit log cannot be written: %s", error)  # noqa: TRY400 - a full disk is no bug
-            self.trouble = str(error)
+            if self._lock is None:
+                self._open()
+            if self._lost:
+                self._append("lost", {"lines": self._lost, "because": self.trouble}, time)
+                self._lost = 0
+            self._append(kind, content, time)
+        except (OSError, AuditError) as error:
+            self._lost += 1
+            self._say(error)
         else:
+            if self.trouble is not None:
+                LOG.info("the audit log can be written again")
             self.trouble = None
 
-    def _append(self, line: dict[str, JsonValue]) -> None:
-        path = self._current()
-        data = _encoded(line)
-        with path.open("ab") as stream:
-            end = stream.tell()
-            try:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            except OSError:
-                os.truncate(path, end)  # never half a line
-                raise
-        self._head = self._head.model_copy(update={"n": line["n"], "digest": line["digest"]})
-        self._write_head()
+    def close(self) -> None:
+        """Let another process write; harmless when repeated."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
-    def _current(self) -> Path:
-        """The file to append to; begins a new one and removes the oldest when it is time."""
-        files = _files(self._folder)
+    def _say(self, error: Exception) -> None:
+        if self.trouble is None:
+            LOG.error("the audit log cannot be written: %s", error)
+        self.trouble = str(error)
+
+    def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = _locked(self._folder)
+        try:
+            _mend_torn_line(self._folder)
+            self._head = _found_head(self._folder)
+        except BaseException:
+            os.close(lock)
+            raise
+        self._lock = lock
+
+    def _append(self, kind: str, content: JsonValue, time: datetime) -> None:
+        self._take_back()
+        files = files_in(self._folder)
         if files and files[-1].stat().st_size < self._file_bytes:
-            return files[-1]
-        number = int(files[-1].stem[-6:]) + 1 if files else 1
-        for oldest in files[: max(0, len(files) + 1 - self._keep)]:
-            last = _LINE.validate_json(oldest.read_bytes().splitlines()[-1])
-            later = {"first": int(str(last["n"])) + 1, "before_first": str(last["digest"])}
-            self._head = self._head.model_copy(update=later)
-            self._write_head()
+            self._write(files[-1], kind, content, time)
+            return
+        fresh = self._folder / f"audit-{number_of(files[-1]) + 1 if files else 1:06d}.jsonl"
+        surplus = files[: max(0, len(files) + 1 - self._keep)]
+        if surplus:
+            # The line that accounts for the missing files is on the disk before they are missing.
+            self._write(fresh, ROTATED, _beginning(files[len(surplus) :] or files[-1:]), time)
+        for oldest in surplus:
             oldest.unlink()
-        return self._folder / f"audit-{number:06d}.jsonl"
+        self._write(fresh, kind, content, time)
 
-    def _write_head(self) -> None:
+    def _write(self, path: Path, kind: str, content: JsonValue, time: datetime) -> None:
+        """Line and head, or neither: a line that the head does not know of was never noted."""
+        line = next_line(self._head, kind, content, time)
+        is_new = not path.exists()
+        # Without a buffer, nothing is left that closing the file would write after all.
+        with path.open("ab", buffering=0) as stream:
+            self._half_written = (path, stream.tell())
+            try:
+                _write_whole(stream, line.data)
+                if is_new:
+                    _sync(self._folder)
+                self._write_head(line.head)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._take_back()
+                raise
+        self._head, self._half_written = line.head, None
+
+    def _take_back(self) -> None:
+        """Remove what an append that failed has left; the disk may have refused that, too."""
+        if self._half_written is not None:
+            path, end = self._half_written
+            if path.exists():
+                os.truncate(path, end)
+            self._half_written = None
+
+    def _write_head(self, head: Head) -> None:
         part = self._folder / f".{HEAD}.part"
-        with part.open("w", encoding="utf-8") as stream:
-            stream.write(self._head.model_dump_json() + "\n")
+        with part.open("wb") as stream:
+            stream.write(head.encoded)
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(self._folder / HEAD)
 
-    def _mend_torn_line(self) -> None:
-        """A power cut may leave half a line at the end: it is kept beside, the whole lines stay."""
-        files = _files(self._folder)
-        if not files:
-            return
-        data = files[-1].read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            files[-1].with_suffix(".torn").write_bytes(data[whole:])
-            os.truncate(files[-1], whole)
-            LOG.warning(
-                "the audit log ended in half a line; it was set aside as %s", files[-1].stem + ".torn"
-            )
 
-    def _found_head(self) -> Head:
-        """The head to go on from.
+def _locked(folder: Path) -> int:
+    """The open lock; it goes with the process, however that ends."""
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise AuditError(
+            f"the audit log {folder} is in use by process {owner}: stop that one, or name another folder"
+        ) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    with contextlib.suppress(OSError):  # the number is for people; a full disk may refuse it
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
 
-        After a power cut `head.json` may be one line behind. If anything else does not fit, the log goes on
-        from `head.json`, so that the gap stays for `verify` to find.
-        """
-        kept = _kept_head(self._folder) or Head()
-        last = next((lines[-1] for file in reversed(_files(self._folder)) if (lines := _lines(file))), None)
+
+def _mend_torn_line(folder: Path) -> None:
+    """A power cut may leave half a line at the end: it is kept beside, the whole lines stay."""
+    files = files_in(folder)
+    if not files:
+        return
+    data = files[-1].read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole < len(data):
+        files[-1].with_suffix(".torn").write_bytes(data[whole:])
+        os.truncate(files[-1], whole)
+        LOG.warning("the audit log ended in half a line; it was set aside as %s.torn", files[-1].stem)
+
+
+def _found_head(folder: Path) -> Head:
+    """The head to go on from: the one that was kept, or one line later after a power cut between the two."""
+    kept = kept_head(folder) or Head()
+    last = _last_line(folder)
+    if last is None:
+        fits = kept.n == 0
+    elif fault_of(last, kept.n + 1, kept.digest) is None:
+        return Head(n=kept.n + 1, digest=str(content_of(last)["digest"]))
+    else:
+        fits = content_of(last).get("digest") == kept.digest
+    if not fits:
+        LOG.error("the audit log in %s has a gap: run `fibrostage audit verify`", folder)
+    return kept
+
+
+def _last_line(folder: Path) -> bytes | None:
+    for file in reversed(files_in(folder)):
+        last = None
+        for line in lines_of(file):
+            last = line
         if last is not None:
-            fault, digest = _fault_of(last, kept.n + 1, kept.digest)
-            if fault is None:
-                return kept.model_copy(update={"n": kept.n + 1, "digest": digest})
-        if (kept.n > 0) != (last is not None) or (last is not None and kept.digest.encode() not in last):
-            LOG.error("the audit log in %s has a gap: run `fibrostage audit verify`", self._folder)
-        return kept
+            return last
+    return None
 
 
-def verify(folder: Path, expected: str | None = None) -> Verdict:
-    """Check every line of the log.
-
-    Args:
-        folder: where the log lies.
-        expected: a digest that was noted elsewhere; it must occur in the log.
-
-    Raises:
-        AuditError: there is no log in the folder, or it cannot be read.
-    """
-    if not folder.is_dir() or not (_files(folder) or (folder / HEAD).exists()):
-        raise AuditError(f"no audit log in {folder}; name the folder that `audit` is set to")
-    head = _kept_head(folder)
-    if head is None:
-        return Verdict(0, BEGINNING, f"{HEAD} is missing or damaged")
-    n, before, seen = head.first - 1, head.before_first, expected in {None, head.before_first}
-    for file in _files(folder):
-        try:
-            lines = _lines(file)
-        except OSError as error:
-            raise AuditError(f"{file} cannot be read: {error.strerror}") from error
-        for row, data in enumerate(lines, start=1):
-            place = f"{file.name} line {row}"
-            fault, before = _fault_of(data, n + 1, before)
-            if fault is not None:
-                return Verdict(n - head.first + 1, before, f"{place}: {fault}")
-            n, seen = n + 1, seen or before == expected
-    count = n - head.first + 1
-    if n < head.n or (n == head.n and before != head.digest):
-        return Verdict(
-            count, before, f"the log ends with line {n}, {HEAD} knows line {head.n}: lines are missing"
-        )
-    if not seen:
-        return Verdict(count, before, f"no line has the digest {expected}")
-    return Verdict(count, before, None)
+def _write_whole(stream: FileIO, data: bytes) -> None:
+    """All of it, on the disk; a disk that fills up takes a part and complains only the next time."""
+    if stream.write(data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(stream.fileno())
 
 
-def _fault_of(data: bytes, n: int, before: str) -> tuple[str | None, str]:
-    """What is wrong with a line (None: nothing), and its digest."""
+def _beginning(files: list[Path]) -> dict[str, JsonValue]:
+    """Number of the first line in the files, and the digest that it follows; None where it is damaged."""
+    first = content_of(next(lines_of(files[0]), b""))
+    return {"first": first.get("n"), "before": first.get("before")}
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        line = _LINE.validate_json(data) if len(data) <= LONGEST_LINE and data.endswith(b"\n") else {}
-    except ValidationError:
-        line = {}
-    digest = line.pop("digest", None)
-    if digest is None or line.keys() != {"n", "time", "kind", "content", "before"}:
-        return "it is not a whole line of the log", before
-    if line["n"] != n:
-        return (
-            f"it is number {line['n']}, number {n} was expected: a line was removed, added or moved",
-            before,
-        )
-    if line["before"] != before:
-        return "it does not follow the line before it: one of the two was replaced", before
-    if digest != _digest_of(line) or data != _encoded({**line, "digest": digest}):
-        return "it was altered", before
-    return None, str(digest)
-
-
-def _line(head: Head, kind: str, content: JsonValue, time: datetime) -> dict[str, JsonValue]:
-    line: dict[str, JsonValue] = {
-        "n": head.n + 1,
-        "time": time.isoformat(),
-        "kind": kind,
-        "content": content,
-        "before": head.digest,
-    }
-    return {**line, "digest": _digest_of(line)}
-
-
-def _encoded(line: dict[str, JsonValue]) -> bytes:
-    return json.dumps(line, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _digest_of(line: dict[str, JsonValue]) -> str:
-    return hashlib.sha256(_encoded(line)).hexdigest()
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("audit-??????.jsonl"))
-
-
-def _lines(file: Path) -> list[bytes]:
-    return file.read_bytes().splitlines(keepends=True)
-
-
-def _kept_head(folder: Path) -> Head | None:
-    try:
-        return Head.model_validate_json((folder / HEAD).read_bytes())
-    except (OSError, ValidationError):
-        return None
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

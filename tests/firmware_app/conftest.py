@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,3 +55,18 @@ def _draw(rng: np.random.Generator) -> Iterator[Drawn]:
     for number in range(30):
         patient = draw_patient(rng, stage=number % 5)
         yield draw_acquisition(patient, number % 5, 4711 + number)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 512 KiB of its own, in memory."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)]
+    mounted = subprocess.run(words, capture_output=True, timeout=20, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("a file system cannot be mounted here: run as root to try full and read-only disks")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True, timeout=20)
