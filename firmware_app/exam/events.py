@@ -169,6 +169,22 @@ class PatientChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Identified:
+    """After an interruption: the banner on the screen is the one that stood there before it."""
+
+    id: UUID
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Command: it is the same patient; go on with the exam that an interruption holds."""
+
+    id: UUID
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """Command: begin a new exam; an open one is closed."""
 
@@ -218,4 +234,16 @@ class Tick:
     at: Moment
 
 
-Event = Acquired | Refused | PatientChanged | Start | Discard | Finish | Cancel | SerumEntered | Tick
+Event = (
+    Acquired
+    | Refused
+    | PatientChanged
+    | Identified
+    | Resume
+    | Start
+    | Discard
+    | Finish
+    | Cancel
+    | SerumEntered
+    | Tick
+)

@@ -12,16 +12,23 @@
     complete  Discard                              scanning (4); the result is withdrawn
     scanning  Finish                               closed; a result if at least three are counted
     complete  Finish                               closed; the result stands
-    open      Cancel                               closed; a result is withdrawn
+    open/held Cancel                               closed; a result is withdrawn
     any       PatientChanged                       closed (or still waiting); an unfinished exam has no result
-    open      Start                                closed, and at once scanning, a new exam
-    open      Tick, idle for half an hour          closed
+    open/held Start                                closed, and at once scanning, a new exam
+    open/held Tick, idle for half an hour          closed
     closed    Tick, after 20 s                     waiting
     closed    Acquired, Refused, Start             scanning, a new exam
+    held      Identified, Resume                   scanning or complete, as before the interruption
+    held      Acquired or Refused, a picture of it scanning or complete: it is the same patient's screen
+    held      Acquired, any other picture          closed as interrupted, and at once scanning, a new exam
+    held      Refused, any other picture           held
 
-(open: scanning or complete.) `advance` is the only way from one snapshot to the next. Nothing in here
-reads a clock or draws a random number: every event carries its moment and a fresh id, which becomes the
-id of the exam or of the result that the event brings about.
+(open: scanning or complete.) An exam is held after the appliance went down in the middle of it, until it is
+known that the patient is the same (see `resumption`).
+
+`advance` is the only way from one snapshot to the next. Nothing in here reads a clock or draws a random
+number: every event carries its moment and a fresh id, which becomes the id of the exam or of the result that
+the event brings about.
 
 One freeze is at most one acquisition: the last verdict on it stands (ADR 10).
 
@@ -42,9 +49,11 @@ from firmware_app.exam.events import (
     Discard,
     Event,
     Finish,
+    Identified,
     PatientChanged,
     Refusal,
     Refused,
+    Resume,
     SerumEntered,
     Start,
     Tick,
@@ -80,7 +89,7 @@ REFUSALS_KEPT = 50
 Step = tuple[Exam, tuple[Effect, ...]]
 
 
-def advance(exam: Exam, event: Event) -> Step:  # noqa: PLR0911 -- one line per kind of event is the table
+def advance(exam: Exam, event: Event) -> Step:  # noqa: C901, PLR0911 -- one line per kind of event is the table
     """The next snapshot, and what is to be done about it, in this order."""
     match event:
         case Acquired():
@@ -89,6 +98,10 @@ def advance(exam: Exam, event: Event) -> Step:  # noqa: PLR0911 -- one line per 
             return _refused(exam, event, event.refusal)
         case PatientChanged():
             return _patient_changed(exam, event)
+        case Identified():
+            return _resumed(exam, event) if exam.phase is Phase.HELD else (exam, ())
+        case Resume():
+            return _resumed(exam, event) if exam.phase is Phase.HELD else _not_held(exam, event)
         case Start():
             return _started(exam, event)
         case Discard():
@@ -96,7 +109,7 @@ def advance(exam: Exam, event: Event) -> Step:  # noqa: PLR0911 -- one line per 
         case Finish():
             return _finished(exam, event)
         case Cancel():
-            return _closed(exam, event, Closing.CANCELLED) if exam.is_open else _no_exam(exam, event)
+            return _closed(exam, event, Closing.CANCELLED) if exam.is_current else _no_exam(exam, event)
         case SerumEntered():
             return _serum_entered(exam, event)
         case Tick():
@@ -105,6 +118,8 @@ def advance(exam: Exam, event: Event) -> Step:  # noqa: PLR0911 -- one line per 
 
 def _acquired(exam: Exam, event: Acquired) -> Step:
     acquisition = event.acquisition
+    if exam.phase is Phase.HELD:
+        return _acquired_while_held(exam, event)
     objection = _objection(exam, acquisition)
     if objection is not None:
         return _refused(exam, event, refusal_of(acquisition, objection))
@@ -118,6 +133,43 @@ def _acquired(exam: Exam, event: Acquired) -> Step:
     current = replace(current, phase=Phase.COMPLETE, result_id=event.id)
     issued = ResultIssued(event.id, event.at, current, exam.result_id if withdrawn else None)
     return current, (*opening, accepted, *withdrawn, issued, ExamChanged(current))
+
+
+def _acquired_while_held(exam: Exam, event: Acquired) -> Step:
+    if exam.barrier is not None and _is_stale(exam, event.acquisition):
+        return exam, (AcquisitionRefused(None, refusal_of(event.acquisition, exam.barrier.reason)),)
+    if _is_own_picture(exam, event.acquisition):
+        current, resuming = _resumed(exam, event)
+    else:
+        current, resuming = _closed(exam, event, Closing.INTERRUPTED)
+        # This freeze may have begun before the restart and belongs to whoever is on the screen now.
+        current = replace(current, barrier=exam.barrier)
+    following, effects = _acquired(current, event)
+    return following, (*resuming, *effects)
+
+
+def _refused_while_held(exam: Exam, event: Acquired | Refused, refusal: Refusal) -> Step:
+    if not _is_own_picture(exam, refusal):
+        return exam, (AcquisitionRefused(None, refusal),)
+    current, resuming = _resumed(exam, event)
+    following, effects = _refused(current, event, refusal)
+    return following, (*resuming, *effects)
+
+
+def _is_own_picture(exam: Exam, verdict: Acquisition | Refusal) -> bool:
+    """Whether the screen still shows a picture that this exam has judged: then the patient is the same."""
+    again = digests_of(verdict.crop_digests) & exam.seen_digests
+    return bool(again) or _shows_one_of(verdict, exam.seen_pictures)
+
+
+def _resumed(exam: Exam, event: Event) -> Step:
+    phase = Phase.COMPLETE if len(exam.acquisitions) == NEEDED else Phase.SCANNING
+    current = replace(exam, phase=phase, changed=event.at)
+    return current, (ExamChanged(current),)
+
+
+def _not_held(exam: Exam, event: Event) -> Step:
+    return exam, (CommandRefused(event.id, CommandFault.NOT_HELD),)
 
 
 def _objection(exam: Exam, acquisition: Acquisition) -> Reason | None:
@@ -167,6 +219,8 @@ def _superseded(
 
 
 def _refused(exam: Exam, event: Acquired | Refused, refusal: Refusal) -> Step:
+    if exam.phase is Phase.HELD:
+        return _refused_while_held(exam, event, refusal)
     crops = digests_of(refusal.crop_digests)
     again = crops & exam.foreign_digests or _shows_one_of(refusal, exam.foreign_pictures)
     if _is_stale(exam, refusal) or (again and not exam.is_open):
@@ -198,6 +252,7 @@ def _opened(exam: Exam, event: Event) -> Step:
 
 def _closed(exam: Exam, event: Event, closing: Closing) -> Step:
     withdrawn = closing is Closing.CANCELLED and exam.result_id is not None
+    before = Exam() if exam.is_current else exam
     reason = Reason.PATIENT_CHANGED if closing is Closing.PATIENT_CHANGED else Reason.BEFORE_EXAM
     closed = replace(
         exam,
@@ -206,8 +261,8 @@ def _closed(exam: Exam, event: Event, closing: Closing) -> Step:
         closing=closing,
         result_id=None if withdrawn else exam.result_id,
         barrier=Barrier(event.at.monotonic_ns, reason),
-        foreign_digests=exam.seen_digests if exam.is_open else exam.foreign_digests | exam.seen_digests,
-        foreign_pictures=exam.seen_pictures if exam.is_open else exam.foreign_pictures | exam.seen_pictures,
+        foreign_digests=before.foreign_digests | exam.seen_digests,
+        foreign_pictures=before.foreign_pictures | exam.seen_pictures,
     )
     effects: tuple[Effect, ...] = (ResultCleared(exam.result_id),) if withdrawn else ()
     return closed, (*effects, ExamChanged(closed))
@@ -234,7 +289,7 @@ def _without_the_next_patient(exam: Exam, event: PatientChanged) -> Step:
 
 
 def _started(exam: Exam, event: Start) -> Step:
-    closed, closing = _closed(exam, event, Closing.RESTARTED) if exam.is_open else (exam, ())
+    closed, closing = _closed(exam, event, Closing.RESTARTED) if exam.is_current else (exam, ())
     current, opening = _opened(closed, event)
     return current, (*closing, *opening, ExamChanged(current))
 
@@ -259,6 +314,8 @@ def _discarded(exam: Exam, event: Discard) -> Step:
 
 
 def _finished(exam: Exam, event: Finish) -> Step:
+    if exam.phase is Phase.HELD:
+        exam, _ = _resumed(exam, event)
     if not exam.is_open:
         return _no_exam(exam, event)
     if exam.phase is Phase.COMPLETE:
@@ -270,7 +327,7 @@ def _finished(exam: Exam, event: Finish) -> Step:
 
 
 def _serum_entered(exam: Exam, event: SerumEntered) -> Step:
-    if exam.phase is Phase.CLOSED:
+    if exam.phase in {Phase.CLOSED, Phase.HELD}:
         return _no_exam(exam, event)
     current, opening = _opened(exam, event)
     current = replace(current, serum=event.serum, changed=event.at)
@@ -288,7 +345,7 @@ def _ticked(exam: Exam, event: Tick) -> Step:
     if exam.changed is None:
         return exam, ()
     quiet_ns = event.at.monotonic_ns - exam.changed.monotonic_ns
-    if exam.is_open and quiet_ns >= IDLE_NS:
+    if exam.is_current and quiet_ns >= IDLE_NS:
         return _closed(exam, event, Closing.IDLE)
     if exam.phase is Phase.CLOSED and quiet_ns >= CLOSED_SHOWN_NS:
         waiting = Exam(

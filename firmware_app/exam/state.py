@@ -21,6 +21,7 @@ class Phase(str, Enum):
     """Where the exam stands."""
 
     WAITING = "waiting"
+    HELD = "held"
     SCANNING = "scanning"
     COMPLETE = "complete"
     CLOSED = "closed"
@@ -73,6 +74,11 @@ class Exam:
     def is_open(self) -> bool:
         """Whether acquisitions can be added or taken out."""
         return self.phase in {Phase.SCANNING, Phase.COMPLETE}
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it has not ended: open, or held by an interruption."""
+        return self.is_open or self.phase is Phase.HELD
 
     @property
     def is_provisional(self) -> bool:
@@ -161,8 +167,14 @@ class ResultCleared:
 class CommandFault(str, Enum):
     """Why a command changes nothing."""
 
+    UNKNOWN_COMMAND = "unknown_command"
+    MALFORMED = "malformed"
+    TOO_MANY = "too_many"
     NO_EXAM = "no_exam"
+    OTHER_EXAM = "other_exam"
     NO_SUCH_ACQUISITION = "no_such_acquisition"
+    NOT_HELD = "not_held"
+    IMPLAUSIBLE = "implausible"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ def sentence_of(exam: Exam, words: Sentences) -> str | None:
     """What to tell people about the exam: why it ended, or what was last refused and what to do about it."""
     if exam.phase is Phase.CLOSED and exam.closing is not None:
         return words.closings[exam.closing]
+    if exam.phase is Phase.HELD:
+        held = words.phases["held"]
+        return f"{held.text}{words.labels.colon}{held.remedy}"
     if exam.last_refusal is None:
         return None
     return words.sentence(exam.last_refusal.reason)

@@ -91,6 +91,7 @@ CHINESE = Sentences(
         Closing.CANCELLED: "检查已取消",
         Closing.RESTARTED: "已开始新的检查",
         Closing.PATIENT_CHANGED: "患者已更换：下次冻结将开始新的检查",
+        Closing.INTERRUPTED: "检查因中断而结束：患者可能已更换",
         Closing.IDLE: "检查已结束：半小时内无操作",
     },
     doubts={

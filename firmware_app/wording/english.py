@@ -104,6 +104,7 @@ ENGLISH = Sentences(
         Closing.CANCELLED: "Exam cancelled",
         Closing.RESTARTED: "A new exam was started",
         Closing.PATIENT_CHANGED: "Patient changed: the next freeze begins a new exam",
+        Closing.INTERRUPTED: "Exam ended by an interruption: the patient may have changed",
         Closing.IDLE: "Exam ended: nothing happened for half an hour",
     },
     doubts={

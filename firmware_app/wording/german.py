@@ -121,6 +121,7 @@ GERMAN = Sentences(
         Closing.CANCELLED: "Untersuchung abgebrochen",
         Closing.RESTARTED: "Eine neue Untersuchung wurde begonnen",
         Closing.PATIENT_CHANGED: "Patientenwechsel: das nächste Einfrieren beginnt eine neue Untersuchung",
+        Closing.INTERRUPTED: "Untersuchung durch eine Unterbrechung beendet: Patient könnte gewechselt haben",
         Closing.IDLE: "Untersuchung beendet: eine halbe Stunde ist nichts geschehen",
     },
     doubts={

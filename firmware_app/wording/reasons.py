@@ -61,6 +61,7 @@ class Closing(str, Enum):
     CANCELLED = "cancelled"
     RESTARTED = "restarted"
     PATIENT_CHANGED = "patient_changed"
+    INTERRUPTED = "interrupted"
     IDLE = "idle"
 
 

@@ -1,0 +1,68 @@
+"""Where commands wait for the frame loop: bounded, from any thread, never faster than people are."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from firmware_app.ward.commands import Answer, Command
+
+WAITING = 16
+"""Commands that may wait; the loop takes all of them at every frame."""
+PER_SECOND = 5.0
+BURST = 10
+"""So many may come at once before the rate counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command on its way.
+
+    Attributes:
+        command: checked.
+        origin: where it comes from, for the audit log.
+        answer: called once on the main thread, after what the command brought about is on the disk.
+    """
+
+    command: Command
+    origin: Literal["mqtt", "bedside"]
+    answer: Callable[[Answer], None]
+
+
+class Inbox:
+    """Takes requests from any thread; the frame loop takes them out.
+
+    Args:
+        now_s: a clock that never goes back.
+    """
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Request] = deque()
+        self._now_s = now_s
+        self._credit, self._credited_s = float(BURST), now_s()
+        self.refused = 0
+
+    def offer(self, request: Request) -> bool:
+        """Leave a request; False: there are too many, it is not taken."""
+        with self._lock:
+            now_s = self._now_s()
+            self._credit = min(float(BURST), self._credit + (now_s - self._credited_s) * PER_SECOND)
+            self._credited_s = now_s
+            if self._credit < 1 or len(self._waiting) >= WAITING:
+                self.refused += 1
+                return False
+            self._credit -= 1
+            self._waiting.append(request)
+            return True
+
+    def take_all(self) -> list[Request]:
+        """What waits, oldest first."""
+        with self._lock:
+            taken = list(self._waiting)
+            self._waiting.clear()
+            return taken
