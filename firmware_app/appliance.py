@@ -15,6 +15,7 @@ from firmware_app.exam.events import Event as ExamEvent
 from firmware_app.exam.machine import advance
 from firmware_app.exam.state import Effect, Exam
 from firmware_app.examination import Examiner, Subject, examine, refuse
+from firmware_app.health.stopwatch import Stage
 from firmware_app.journey import Frame, Rejected, ScreenReading
 from firmware_app.screen.watch import (
     BannerChanged,
@@ -72,7 +73,9 @@ def follow(
             yield Step(event, None, None, exam)
             continue
         dropped += event.dropped
-        reading, at = examiner.reader.read(event), moment_of(event)
+        with examiner.stopwatch.timing(Stage.READ):
+            reading = examiner.reader.read(event)
+        at = moment_of(event)
         watched, moment = watch(watched, event, reading)
         freeze = FreezeEvidence(at.monotonic_ns, watched.freeze.verdict if watched.freeze else None)
         subject = Subject(event, reading, at, freeze, dropped)

@@ -123,6 +123,21 @@ class InferenceConfig(_Section):
     )
 
 
+class HealthConfig(_Section):
+    """`[health]`: how the appliance tells how it is."""
+
+    every_s: int = Field(default=10, ge=1, le=3600, description="seconds between two health messages")
+    prometheus_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        max_length=253,
+        description="address the health page listens on; 0.0.0.0 lets the whole network read it",
+    )
+    prometheus_port: int = Field(
+        default=0, ge=0, le=65535, description="port of the health page for Prometheus; 0: there is none"
+    )
+
+
 class Config(_Section):
     """The whole configuration."""
 
@@ -165,6 +180,7 @@ class Config(_Section):
     sink: SinkConfig = SinkConfig()
     inference: InferenceConfig = InferenceConfig()
     mqtt: MqttConfig = MqttConfig()
+    health: HealthConfig = HealthConfig()
 
 
 def load_config(path: Path | None) -> Config:
@@ -214,6 +230,7 @@ def render_config(config: Config) -> str:
         (masked.sink, "sink"),
         (masked.inference, "inference"),
         (masked.mqtt, "mqtt"),
+        (masked.health, "health"),
     ):
         if heading:
             lines += ["", f"[{heading}]"]
@@ -256,6 +273,7 @@ def _nearest(location: tuple[str, ...]) -> str:
         "sink": SinkConfig,
         "inference": InferenceConfig,
         "mqtt": MqttConfig,
+        "health": HealthConfig,
     }
     known = sections[location[0]].model_fields if len(location) > 1 else Config.model_fields
     close = difflib.get_close_matches(location[-1], known, n=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from firmware_app.crop import crop_pair
@@ -19,6 +19,7 @@ from firmware_app.exam.events import (
     Sight,
     refusal_of,
 )
+from firmware_app.health.stopwatch import Stage, Stopwatch
 from firmware_app.inference import Engine
 from firmware_app.inference.familiarity import Familiarity
 from firmware_app.journey import Crops, Frame, ImageScores, Rejected, ScreenReading
@@ -37,6 +38,7 @@ class Examiner:
         bar_range_kpa: the colour bar's range that the networks were trained for.
         new_id: gives fresh ids.
         familiarity: tells pictures that the networks cannot know; None: nobody does.
+        stopwatch: times reading, cutting and scoring.
     """
 
     reader: ScreenReader
@@ -44,6 +46,7 @@ class Examiner:
     bar_range_kpa: float
     new_id: Callable[[], UUID]
     familiarity: Familiarity | None = None
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,12 @@ class Subject:
 
 def examine(examiner: Examiner, subject: Subject) -> Acquired | Refused:
     """Read the text of a frozen frame with a Q-box, cut its crops and score them."""
-    reading = examiner.reader.read_text(subject.frame, subject.reading)
+    timing = examiner.stopwatch.timing
+    with timing(Stage.TEXT):
+        reading = examiner.reader.read_text(subject.frame, subject.reading)
     subject = replace(subject, reading=reading)
-    crops = _crops_of(subject)
+    with timing(Stage.CROP):
+        crops = _crops_of(subject)
     seen = _sight(examiner, subject, crops)
     rejected = reading.rejected or _wrong_range(reading, examiner.bar_range_kpa)
     if (
@@ -81,7 +87,10 @@ def examine(examiner: Examiner, subject: Subject) -> Acquired | Refused:
         or seen.crop_digests is None
     ):
         return _refused(examiner, seen, rejected or Rejected(Reason.NO_Q_BOX))
-    scores = None if examiner.engine is None else examiner.engine.score(crops)
+    scores = None
+    if examiner.engine is not None:
+        with timing(Stage.SCORE):
+            scores = examiner.engine.score(crops)
     strange = _strange(examiner.familiarity, scores)
     if strange is not None:
         return _refused(examiner, seen, strange)

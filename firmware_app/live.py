@@ -25,6 +25,8 @@ from firmware_app.assembly import (
 from firmware_app.config import Config
 from firmware_app.errors import SinkError, SourceError
 from firmware_app.exam.state import AcquisitionAccepted, AcquisitionRefused, Effect, ResultIssued
+from firmware_app.health.machine import Machine
+from firmware_app.health.report import Witnesses, open_health, state_folders
 from firmware_app.inference import ChosenEngine
 from firmware_app.journey import Frame
 from firmware_app.model import open_model
@@ -74,10 +76,20 @@ def run(config: Config, stop: threading.Event) -> None:
         told = Audience(
             appliance, None if model is None else model.engine, ward, pipeline, config.snapshot, audit
         )
+        witnesses = Witnesses(
+            stopwatch=examiner.stopwatch,
+            statistics=pipeline.statistics,
+            machine=Machine(state_folders(config)),
+            link=None if ward is None else lambda: ward.link,
+            records={} if audit is None else {"audit": lambda: audit.trouble},
+            time_trusted=time_trusted,
+        )
+        health = parts.enter_context(open_health(config, witnesses, ward))
         manager = ServiceManager()
         manager.ready(runs)
         for step in follow(pipeline.frames(stop), examiner, captured_at):
             told.tell(step)
+            health.tell(step, told.appliance)
             manager.alive(time.monotonic_ns())
         manager.stopping()
 
@@ -128,6 +140,11 @@ class Audience:
         self._shown: tuple[OverlayState, int, int] | None = None
         self._capture = CaptureState.STARTING
         self._size = (1440, 1080)
+
+    @property
+    def appliance(self) -> Appliance:
+        """Who speaks, with its runtime as it was last told."""
+        return self._appliance
 
     def tell(self, step: Step) -> None:
         """Publish the effects, then show the exam as it stands.

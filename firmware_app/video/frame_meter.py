@@ -7,25 +7,13 @@ leave as it is.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass
 
-import numpy as np
+from firmware_app.health.stopwatch import Latency, Window
 
 _REMEMBERED = 512
 """Frames on their way whose arrival is remembered; queues hold fewer than ten."""
-_LATENCIES = 3600
-"""Display latencies kept for the percentiles: one minute at 60 Hz."""
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Percentiles of a latency in milliseconds."""
-
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    max_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +27,7 @@ class PipelineStatistics:
         displayed: frames that reached the display, the recording or the sink that stands for them.
         dropped_display: frames missing before the last one displayed; anything but 0 is a fault.
         restarts: how often the source was opened again after a loss of signal.
-        display_latency: from the source to the display, of the last minute; None: nothing displayed yet.
+        display_latency: from the source to the display, of the minute before the newest; None: there is none.
     """
 
     frames_in: int
@@ -65,7 +53,8 @@ class FrameMeter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._arrivals: OrderedDict[int, Arrival] = OrderedDict()
-        self._latencies_ns: deque[int] = deque(maxlen=_LATENCIES)
+        self._latencies = Window()
+        self._displayed_ns = 0
         self._frames_in = 0
         self._analysed = 0
         self._last_taken = -1
@@ -109,7 +98,8 @@ class FrameMeter:
             self._displayed += 1
             self._dropped_display += arrival.number - self._last_displayed - 1
             self._last_displayed = arrival.number
-            self._latencies_ns.append(now_ns - arrival.captured_ns)
+            self._latencies.note(now_ns - arrival.captured_ns, now_ns)
+            self._displayed_ns = now_ns
 
     def restarted(self) -> None:
         """Note that the source is opened again; frames still under way in the old stream will not come."""
@@ -121,17 +111,12 @@ class FrameMeter:
     def statistics(self) -> PipelineStatistics:
         """What became of the frames so far."""
         with self._lock:
-            latencies_ms = np.array(self._latencies_ns, dtype=np.float64) / 1e6
-            counts = (
+            return PipelineStatistics(
                 self._frames_in,
                 self._analysed,
                 self._dropped_analysis,
                 self._displayed,
                 self._dropped_display,
                 self._restarts,
+                display_latency=self._latencies.latency(self._displayed_ns),
             )
-        latency = None
-        if latencies_ms.size:
-            p50, p95, p99, worst = np.percentile(latencies_ms, (50, 95, 99, 100))
-            latency = Latency(float(p50), float(p95), float(p99), float(worst))
-        return PipelineStatistics(*counts, display_latency=latency)

@@ -12,7 +12,8 @@ import yaml
 from pydantic.json_schema import JsonSchemaValue, models_json_schema
 
 from firmware_app.ward import messages
-from firmware_app.ward.publication import EXAM_EXPIRY_S, RESULT_EXPIRY_S, ROOT
+from firmware_app.ward.health_message import Health
+from firmware_app.ward.publication import EXAM_EXPIRY_S, HEALTH_EXPIRY_S, RESULT_EXPIRY_S, ROOT
 from firmware_app.wording import NOTICE
 
 PATH = Path(__file__).parents[2] / "docs" / "asyncapi.yaml"
@@ -22,18 +23,21 @@ MODELS: dict[messages.Topic, tuple[type[messages.Payload], ...]] = {
     "exam": (messages.ExamMessage,),
     "acquisition": (messages.AcquisitionMessage, messages.RefusalMessage),
     "result": (messages.ResultMessage,),
+    "health": (Health,),
 }
 BINDINGS: dict[messages.Topic, dict[str, int | bool | str]] = {
     "status": {"qos": 1, "retain": True},
     "exam": {"qos": 1, "retain": True, "messageExpiryInterval": EXAM_EXPIRY_S},
     "acquisition": {"qos": 1, "retain": False},
     "result": {"qos": 1, "retain": True, "messageExpiryInterval": RESULT_EXPIRY_S},
+    "health": {"qos": 1, "retain": False, "messageExpiryInterval": HEALTH_EXPIRY_S},
 }
 SUMMARIES: dict[messages.Topic, str] = {
     "status": "Birth, life and death of an appliance; the last one is published by the broker (will).",
     "exam": "The exam as it stands, at every change.",
     "acquisition": "One acquisition, accepted or refused, with its evidence.",
     "result": "The outcome of an exam; an empty payload takes it away (new exam, or withdrawn).",
+    "health": "How the appliance is, every few seconds: rates, latencies, drops, temperatures, disks.",
 }
 PARAMETERS = {
     "site": {"description": "hospital or department, as configured"},

@@ -26,8 +26,8 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 TOPICS: tuple[Topic, ...]
-Topic = Literal["status", "exam", "acquisition", "result"]
-TOPICS = ("status", "exam", "acquisition", "result")
+Topic = Literal["status", "exam", "acquisition", "result", "health"]
+TOPICS = ("status", "exam", "acquisition", "result", "health")
 
 
 class Payload(BaseModel):

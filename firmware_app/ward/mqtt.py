@@ -4,7 +4,8 @@ MQTT 5, QoS 1. `publish` only puts a message into the outbox and never waits for
 its own hands one message after the other to paho and takes it from the outbox when the broker has
 acknowledged it, so the order holds over any outage, and over a crash where the outbox is a file. The status
 is kept apart: the newest one is published at every connection (birth), by the broker if the appliance
-vanishes (will), and at the end (death).
+vanishes (will), and at the end (death). Health is kept apart, too: only the newest one waits, and only for
+as long as nothing else does.
 
 This is the only module that imports paho.
 """
@@ -27,9 +28,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError, ConfigError
+from firmware_app.ward.health_message import Health
 from firmware_app.ward.messages import Status
 from firmware_app.ward.outbox import Instant, Letter, Outbox
-from firmware_app.ward.publication import Publication
+from firmware_app.ward.publication import HEALTH_EXPIRY_S, Publication
 
 LOG = logging.getLogger(__name__)
 QOS = 1
@@ -80,6 +82,7 @@ class Ward:
         self._death = death
         self._changed = threading.Condition()
         self._status: Status | None = birth
+        self._health: Health | None = None
         self._state = LinkState.CONNECTING
         self._detail = ""
         self._acknowledged: dict[int, ReasonCode] = {}
@@ -137,6 +140,12 @@ class Ward:
             self._status = self._last_status = status
             self._changed.notify_all()
 
+    def publish_health(self, health: Health) -> None:
+        """Replace the health that waits; it goes out when nothing else waits, and never enters the outbox."""
+        with self._changed:
+            self._health = health
+            self._changed.notify_all()
+
     def close(self, timeout_s: float = 3.0) -> None:
         """Send what waits and the death, for at most `timeout_s`; then stop every thread."""
         with self._changed:
@@ -158,14 +167,15 @@ class Ward:
             self._state, self._detail = LinkState.CLOSED, ""
 
     def _send_all(self) -> None:
-        """Send the newest status first, then the queue, one acknowledged message after the other."""
+        """Send one acknowledged message after the other: the newest status, what waits, the newest health."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or self._is_due())
                 if self._closing:
                     return
                 status = self._status
-                head = None if status is not None else self._outbox.head()
+                head = self._outbox.head() if status is None and len(self._outbox) else None
+                health = self._health if status is None and head is None else None
             if status is not None:
                 sent = self._deliver(
                     f"{self._root}/status", status.to_json().encode(), retain=True, expiry_s=None
@@ -174,15 +184,25 @@ class Ward:
                 sent = self._deliver(
                     f"{self._root}/{head.topic}", head.payload, retain=head.retain, expiry_s=_left_s(head)
                 )
+            elif health is not None:
+                sent = self._deliver(
+                    f"{self._root}/health",
+                    health.to_json().encode(),
+                    retain=False,
+                    expiry_s=HEALTH_EXPIRY_S,
+                )
             with self._changed:
-                if sent and status is None:
+                if sent and head is not None:
                     self._outbox.take()
-                elif sent and self._status is status:
+                elif sent and status is not None and self._status is status:
                     self._status = None
+                elif sent and health is not None and self._health is health:
+                    self._health = None
                 self._changed.notify_all()
 
     def _is_due(self) -> bool:
-        return self._state is LinkState.CONNECTED and (self._status is not None or len(self._outbox) > 0)
+        waits = self._status is not None or self._health is not None or len(self._outbox) > 0
+        return waits and self._state is LinkState.CONNECTED
 
     def _deliver(self, topic: str, payload: bytes, *, retain: bool, expiry_s: int | None) -> bool:
         """Hand a message to paho and wait for the broker's word; paho repeats it after an outage."""

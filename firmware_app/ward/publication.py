@@ -27,6 +27,8 @@ from firmware_app.wording import NOTICE, Language, Sentences, sentences
 ROOT = "fibrostage/v1"
 EXAM_EXPIRY_S = 60 * 60
 """A broker forgets the state of an exam after an hour: longer than any exam may stand still."""
+HEALTH_EXPIRY_S = 60
+"""A broker keeps health for a subscriber that is away for a minute: nobody wants to know how it was."""
 RESULT_EXPIRY_S = 12 * 60 * 60
 """A broker forgets a result after twelve hours: a shift, never the next morning's patient."""
 

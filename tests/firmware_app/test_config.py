@@ -47,11 +47,11 @@ def test_example_loads_and_shows_every_setting() -> None:
     config = load_config(EXAMPLE)
     assert config == Config(room="Ultrasound 1", mqtt=MqttConfig(required=False))
     text = EXAMPLE.read_text(encoding="utf-8")
-    parts = (config.source, config.sink, config.inference, config.mqtt)
+    parts = (config.source, config.sink, config.inference, config.mqtt, config.health)
     for section in (Config, *(type(part) for part in parts)):
         for name, setting in section.model_fields.items():
-            assert name in {"source", "sink", "inference", "mqtt"} or f"{name} = " in text
-            assert name in {"source", "sink", "inference", "mqtt"} or setting.description
+            assert name in {"source", "sink", "inference", "mqtt", "health"} or f"{name} = " in text
+            assert name in {"source", "sink", "inference", "mqtt", "health"} or setting.description
 
 
 def test_commented_settings_of_the_example_are_valid(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from firmware_app.ward.publication import (
 )
 from firmware_app.wording import NOTICE
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment, refused, uid
+from tests.firmware_app.health_examples import health
 
 SERUM = Serum(ast_u_l=64, ast_uln_u_l=40, platelets_g_l=200, alt_u_l=64, age_years=50)
 WHOLE_EXAM: tuple[Event, ...] = (
@@ -57,7 +58,7 @@ def lines(publications: list[Publication], kind: str) -> list[dict[str, object]]
 
 @pytest.mark.parametrize("with_model", [True, False])
 def test_every_payload_validates(with_model: bool) -> None:  # noqa: FBT001 -- a test's parameter
-    """Each payload of a whole exam and each status validates against the JSON Schema of its `type`."""
+    """Each payload of a whole exam, each status and a health validates against the schema of its `type`."""
     speaker = appliance(with_model=with_model)
     schemas = asyncapi.json_schemas()
     for schema in schemas.values():
@@ -66,7 +67,7 @@ def test_every_payload_validates(with_model: bool) -> None:  # noqa: FBT001 -- a
         status_message(speaker, capture, BIRTH, time_trusted=True) for capture in (CaptureState.LIVE, None)
     ]
     sent = [json.loads(p.payload) for p in publications(WHOLE_EXAM, speaker) if p.message is not None]
-    sent += [json.loads(status.to_json()) for status in statuses]
+    sent += [json.loads(message.to_json()) for message in (*statuses, health())]
     assert {content["type"] for content in sent} == set(schemas)
     for content in sent:
         validator = jsonschema.Draft202012Validator(

@@ -1,0 +1,184 @@
+"""The listener that watches the steps and says, every few seconds, how the appliance is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from firmware_app.appliance import Step
+from firmware_app.config import Config
+from firmware_app.health import clock
+from firmware_app.health.machine import Machine, MachineState
+from firmware_app.health.page import HealthPage
+from firmware_app.health.stopwatch import Latency, Stage, Stopwatch
+from firmware_app.journey import Frame
+from firmware_app.video.capture_state import CaptureState
+from firmware_app.video.frame_meter import PipelineStatistics
+from firmware_app.video.stream_events import SignalLost, StreamEnded
+from firmware_app.ward import health_message as message
+from firmware_app.ward.mqtt import Link, Ward
+from firmware_app.ward.publication import Appliance
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """Whom the report asks.
+
+    Attributes:
+        stopwatch: times the stages.
+        statistics: what became of the frames.
+        machine: the computer.
+        link: how broker and outbox stand; None: nothing is published.
+        records: by setting, why what is recorded cannot be written; None: it can.
+        time_trusted: whether the clock was synchronised.
+    """
+
+    stopwatch: Stopwatch
+    statistics: Callable[[], PipelineStatistics]
+    machine: Machine
+    link: Callable[[], Link] | None
+    records: Mapping[str, Callable[[], str | None]]
+    time_trusted: Callable[[], bool]
+
+
+class HealthReport:
+    """Is told every step; tells those who want to know, every `every_s` seconds.
+
+    Args:
+        witnesses: whom it asks.
+        every_s: seconds from one report to the next; the first one follows after as many.
+        tell: who wants to know; they must not wait for disk or network.
+        now_ns: the boot's own clock.
+    """
+
+    def __init__(
+        self,
+        witnesses: Witnesses,
+        every_s: float,
+        tell: Sequence[Callable[[message.Health], None]],
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._witnesses = witnesses
+        self._every_ns = int(every_s * 1e9)
+        self._tell = tell
+        self._now_ns = now_ns
+        self._began_ns = self._reported_ns = now_ns()
+        self._before = witnesses.statistics()
+        self._residual_px: float | None = None
+
+    def tell(self, step: Step, appliance: Appliance) -> None:
+        """Note the step, and report when it is time."""
+        now_ns = self._now_ns()
+        if isinstance(step.event, Frame):
+            self._witnesses.stopwatch.note(Stage.OVERLAY, now_ns - step.event.captured_ns, now_ns)
+        placed = None if step.reading is None else step.reading.registration
+        self._residual_px = None if placed is None else placed.residual_px
+        if now_ns - self._reported_ns < self._every_ns:
+            return
+        health = self._health(capture_of(step), appliance, now_ns)
+        self._reported_ns = now_ns
+        for tell in self._tell:
+            tell(health)
+
+    def _health(self, capture: CaptureState, appliance: Appliance, now_ns: int) -> message.Health:
+        asked, trusted = self._witnesses, self._witnesses.time_trusted()
+        statistics, before = asked.statistics(), self._before
+        self._before = statistics
+        latencies = asked.stopwatch.latencies(now_ns)
+        return message.Health(
+            **dict(appliance.header(datetime.now(timezone.utc), time_trusted=trusted)),
+            capture=capture,
+            rates=rates_between(before, statistics, (now_ns - self._reported_ns) / 1e9),
+            frames=_frames(statistics),
+            latencies=message.Latencies(
+                **{stage.value: _latency(latency) for stage, latency in latencies.items()},
+                display=_latency(statistics.display_latency),
+            ),
+            outbox=None if asked.link is None else _outbox(asked.link()),
+            records={name: trouble() for name, trouble in asked.records.items()},
+            residual_px=self._residual_px,
+            machine=_machine(asked.machine.state()),
+            clock=message.ClockHealth(
+                trusted=trusted,
+                largest_error_ms=clock.largest_error_ms(),
+                uptime_s=(now_ns - self._began_ns) / 1e9,
+            ),
+        )
+
+
+def capture_of(step: Step) -> CaptureState:
+    """The state of the video that a step shows."""
+    match step.event:
+        case Frame():
+            return CaptureState.LIVE
+        case SignalLost(state=state):
+            return state
+        case StreamEnded():
+            return CaptureState.ENDED
+
+
+def rates_between(before: PipelineStatistics, now: PipelineStatistics, seconds: float) -> message.Rates:
+    """Frames per second between two countings."""
+    return message.Rates(
+        source_hz=(now.frames_in - before.frames_in) / seconds,
+        analysed_hz=(now.analysed - before.analysed) / seconds,
+        displayed_hz=(now.displayed - before.displayed) / seconds,
+    )
+
+
+def _frames(statistics: PipelineStatistics) -> message.Frames:
+    return message.Frames(
+        source=statistics.frames_in,
+        analysed=statistics.analysed,
+        displayed=statistics.displayed,
+        dropped_analysis=statistics.dropped_analysis,
+        dropped_display=statistics.dropped_display,
+        restarts=statistics.restarts,
+    )
+
+
+def _latency(latency: Latency | None) -> message.StageLatency | None:
+    return None if latency is None else message.StageLatency(**asdict(latency))
+
+
+def _outbox(link: Link) -> message.OutboxHealth:
+    return message.OutboxHealth(
+        broker=link.state.value,
+        detail=link.detail,
+        queued=link.queued,
+        dropped=link.dropped,
+        trouble=link.trouble,
+    )
+
+
+def _machine(state: MachineState) -> message.MachineHealth:
+    return message.MachineHealth(**asdict(state))
+
+
+def state_folders(config: Config) -> dict[str, Path]:
+    """The folders that the appliance writes to, by the setting that names them."""
+    outbox, snapshot, recording = config.mqtt.outbox, config.snapshot, config.sink.path
+    folders = {
+        "bundle_store": config.bundle_store,
+        "audit": config.audit,
+        "snapshot": None if snapshot is None else snapshot.parent,
+        "sink.path": None if recording is None else recording.parent,
+        "mqtt.outbox": None if outbox is None else outbox.parent,
+    }
+    return {name: folder for name, folder in folders.items() if folder is not None}
+
+
+@contextmanager
+def open_health(config: Config, witnesses: Witnesses, ward: Ward | None) -> Iterator[HealthReport]:
+    """The report as it is configured, read by the ward and on the page, which closes with the block."""
+    settings = config.health
+    with ExitStack() as parts:
+        tell = [] if ward is None else [ward.publish_health]
+        if settings.prometheus_port:
+            page = HealthPage(settings.prometheus_host, settings.prometheus_port)
+            tell.append(parts.enter_context(closing(page)).show)
+        yield HealthReport(witnesses, settings.every_s, tell)
