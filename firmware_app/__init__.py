@@ -23,3 +23,9 @@ In the order of the journey:
 """
 
 __version__ = "0.1.0"
+
+import sys
+
+# OpenVINO's package reports its import to its maker over the network, and writes an id into the home folder,
+# unless somebody forbids it; without this module it has nothing to report with.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # None: "there is no such module"
