@@ -21,8 +21,18 @@ from firmware_app import __version__
 from firmware_app.annotation import annotate
 from firmware_app.assembly import appliance_of, screen_reader
 from firmware_app.bundle_commands import bundle_group, keys_of, trust_option
-from firmware_app.config import load_config, render_config
-from firmware_app.errors import AuditBrokenError, FibrostageError, SinkError, SourceError, WrongInputError
+from firmware_app.config import load_config, render_config, system_path
+from firmware_app.config.migrations import migrate_file
+from firmware_app.config.settings import VERSION
+from firmware_app.config.showing import config_as_json, schema_as_json
+from firmware_app.errors import (
+    AuditBrokenError,
+    ConfigError,
+    FibrostageError,
+    SinkError,
+    SourceError,
+    WrongInputError,
+)
 from firmware_app.inspection import as_json, inspect_frame, load_picture, verdict_of
 from firmware_app.journey import Picture
 from firmware_app.model import Opened, load_model
@@ -158,9 +168,31 @@ def audit_verify(folder: Path, digest: str | None, *, as_object: bool) -> None:
 
 @cli.command("show-config")
 @_config_option
-def show_config(config_path: Path | None) -> None:
+@click.option("--json", "as_object", is_flag=True, help="Print one JSON object.")
+@click.option("--schema", is_flag=True, help="Print what there is to set, as JSON Schema.")
+def show_config(config_path: Path | None, *, as_object: bool, schema: bool) -> None:
     """Print the settings in effect, secrets masked."""
-    click.echo(render_config(load_config(config_path)), nl=False)
+    if schema:
+        click.echo(schema_as_json(), nl=False)
+        return
+    config = load_config(config_path)
+    click.echo(config_as_json(config) + "\n" if as_object else render_config(config), nl=False)
+
+
+@cli.command("migrate-config")
+@click.argument("file", metavar="[FILE]", type=_Path, required=False)
+def migrate_config(file: Path | None) -> None:
+    """Lift a configuration FILE (default: the system's) to this version; the old one is kept beside it."""
+    path = system_path(file)
+    if path is None:
+        raise ConfigError("there is no configuration: name a file")
+    migrated = migrate_file(path)
+    if migrated is None:
+        click.echo(f"{path} is of version {VERSION}: nothing to do")
+    else:
+        click.echo(
+            f"{path} is lifted from version {migrated.came_from} to {VERSION}; the old one: {migrated.backup}"
+        )
 
 
 def _write_picture(path: Path, picture: Picture) -> None:

@@ -73,7 +73,6 @@ def configuration(folder: Path, broker: PrivateBroker) -> Path:
         f"""site = "demo"
 device = "bedside-1"
 room = "Ultrasound 1"
-snapshot = "{folder / "overlay.png"}"
 
 [source]
 kind = "phantom"
@@ -84,6 +83,9 @@ fps = {FRAMES_PER_SECOND}
 
 [sink]
 kind = "none"
+
+[records]
+snapshot = "{folder / "overlay.png"}"
 
 [mqtt]
 host = "{broker.host}"

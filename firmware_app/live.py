@@ -72,9 +72,9 @@ def run(config: Config, stop: threading.Event) -> None:
         LOG.info("%s runs on %s", appliance.root, runs)
         if appliance.runtime_reason is not None:
             LOG.info("chosen because %s", appliance.runtime_reason)
-        audit = parts.enter_context(audited(config.audit, _birth(appliance)))
+        audit = parts.enter_context(audited(config.records.audit, _birth(appliance)))
         told = Audience(
-            appliance, None if model is None else model.engine, ward, pipeline, config.snapshot, audit
+            appliance, None if model is None else model.engine, ward, pipeline, config.records.snapshot, audit
         )
         witnesses = Witnesses(
             stopwatch=examiner.stopwatch,

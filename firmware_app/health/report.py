@@ -161,11 +161,11 @@ def _machine(state: MachineState) -> message.MachineHealth:
 
 def state_folders(config: Config) -> dict[str, Path]:
     """The folders that the appliance writes to, by the setting that names them."""
-    outbox, snapshot, recording = config.mqtt.outbox, config.snapshot, config.sink.path
+    outbox, snapshot, recording = config.mqtt.outbox, config.records.snapshot, config.sink.path
     folders = {
         "bundle_store": config.bundle_store,
-        "audit": config.audit,
-        "snapshot": None if snapshot is None else snapshot.parent,
+        "records.audit": config.records.audit,
+        "records.snapshot": None if snapshot is None else snapshot.parent,
         "sink.path": None if recording is None else recording.parent,
         "mqtt.outbox": None if outbox is None else outbox.parent,
     }

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from firmware_app import config as config_module
-from firmware_app.config import MASK, Config, MqttConfig, load_config, render_config
+from firmware_app.config import MASK, Config, MqttConfig, load_config, loading, render_config
+from firmware_app.config.secrecy import exposed
+from firmware_app.config.settings import Section, sections
+from firmware_app.config.showing import config_as_json, schema_as_json
 from firmware_app.errors import ConfigError
 
+SCHEMA = Path(__file__).parents[2] / "docs" / "settings.schema.json"
 EXAMPLE = Path(__file__).parents[2] / "systemd" / "fibrostage.example.toml"
 
 
@@ -32,13 +38,13 @@ def complaint(path: Path) -> str:
 
 def test_without_a_file_every_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With no file named and none on the system, every setting has its default."""
-    monkeypatch.setattr(config_module, "SYSTEM_PATH", tmp_path / "absent.toml")
+    monkeypatch.setattr(loading, "SYSTEM_PATH", tmp_path / "absent.toml")
     assert load_config(None) == Config()
 
 
 def test_without_a_file_the_system_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With no file named, the system's is read."""
-    monkeypatch.setattr(config_module, "SYSTEM_PATH", written(tmp_path, 'room = "Ultrasound 7"'))
+    monkeypatch.setattr(loading, "SYSTEM_PATH", written(tmp_path, 'room = "Ultrasound 7"'))
     assert load_config(None).room == "Ultrasound 7"
 
 
@@ -46,12 +52,16 @@ def test_example_loads_and_shows_every_setting() -> None:
     """The example loads, holds the defaults but for an unattended device, and names every setting."""
     config = load_config(EXAMPLE)
     assert config == Config(room="Ultrasound 1", mqtt=MqttConfig(required=False))
-    text = EXAMPLE.read_text(encoding="utf-8")
-    parts = (config.source, config.sink, config.inference, config.mqtt, config.health)
-    for section in (Config, *(type(part) for part in parts)):
+    parts = re.split(r"^\[(\w+)\]$", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    shown = {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
+    assert shown.keys() == {"", *sections()}
+    everything: dict[str, type[Section]] = {"": Config, **sections()}
+    for heading, section in everything.items():
         for name, setting in section.model_fields.items():
-            assert name in {"source", "sink", "inference", "mqtt", "health"} or f"{name} = " in text
-            assert name in {"source", "sink", "inference", "mqtt", "health"} or setting.description
+            if name not in sections():
+                assert re.search(rf"^(# )?{name} = ", shown[heading], re.MULTILINE), f"[{heading}] {name}"
+                assert setting.title, name
+                assert setting.description, name
 
 
 def test_commented_settings_of_the_example_are_valid(tmp_path: Path) -> None:
@@ -78,6 +88,15 @@ def test_commented_settings_of_the_example_are_valid(tmp_path: Path) -> None:
         ("[source]\nkind = 'hdmi'", ("setting source.kind", "'v4l2'", "not 'hdmi'")),
         ("site = 'a/b'", ("setting site", "not 'a/b'")),
         ("mqtt = 1", ("setting mqtt",)),
+        ("version = 2\naudit = 'a'", ("unknown setting audit", "it belongs into [records]")),
+        ("[sink]\nport = 1", ("unknown setting sink.port", "it belongs into [mqtt]")),
+        ("version = 99", ("version 99", "update it", ".v2.bak")),
+        ("version = 'two'", ("setting version is wrong", "'two'")),
+        ("version = true", ("setting version is wrong",)),
+        ("version = 0", ("setting version is wrong",)),
+        ("audit = 'a'\n[records]\naudit = 'b'", ("setting audit", "[records]", "remove")),
+        ("room = 'a\\u0000b'".replace("'", '"'), ("setting room", "cannot be printed")),
+        ("[sink]\nkind = 'file'\npath = \"a\\u0000b\"", ("setting sink.path", "cannot be printed")),
         ("[source]\nkind = 'file'", ("source.path is missing", "name the video file")),
         ("[source]\nkind = 'rtsp'", ("source.url is missing",)),
         ("[sink]\nkind = 'file'", ("sink.path is missing",)),
@@ -110,9 +129,65 @@ def test_rendered_configuration_loads_again(tmp_path: Path) -> None:
     assert load_config(written(tmp_path, render_config(config))) == config
 
 
-def test_secrets_are_masked() -> None:
-    """The password inside the encoder's address is never shown."""
-    config = Config.model_validate({"source": {"kind": "rtsp", "url": "rtsp://admin:s3cret@encoder/stream"}})
-    shown = render_config(config)
-    assert "s3cret" not in shown
-    assert f"rtsp://{MASK}@encoder/stream" in shown
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://admin:s3cret@encoder/stream", f"rtsp://{MASK}@encoder/stream"),
+        ("rtsp://admin:s3c@ret/@encoder/stream", f"rtsp://{MASK}@encoder/stream"),
+        (
+            "rtsp://encoder/stream?user=a&password=s3cret",
+            f"rtsp://encoder/stream?user={MASK}&password={MASK}",
+        ),
+        ("rtsp://encoder/stream", "rtsp://encoder/stream"),
+    ],
+)
+def test_secrets_are_masked(url: str, shown: str) -> None:
+    """A password inside the encoder's address is never shown, neither as TOML nor as JSON."""
+    config = Config.model_validate({"source": {"kind": "rtsp", "url": url}})
+    assert f'url = "{shown}"' in render_config(config)
+    assert json.loads(config_as_json(config))["settings"]["source"]["url"] == shown
+
+
+def test_secret_in_a_wrong_place_is_not_told(tmp_path: Path) -> None:
+    """The complaint about a wrong value does not repeat a password that stands in it."""
+    sentence = complaint(written(tmp_path, "[source]\nkind = 'rtsp://admin:s3cret@encoder'"))
+    assert "s3cret" not in sentence
+
+
+def test_secrets_that_every_user_can_read_are_found(tmp_path: Path) -> None:
+    """A password, a key and a configuration with a password are named until they are closed to others."""
+    password, key = tmp_path / "mqtt.password", tmp_path / "appliance.key"
+    password.write_text("s3cret\n")
+    key.touch()
+    text = f"""[source]
+kind = "rtsp"
+url = "rtsp://admin:s3cret@encoder/stream"
+[mqtt]
+username = "room-1"
+password_file = "{password}"
+tls = true
+cert_file = "{tmp_path / "appliance.pem"}"
+key_file = "{key}"
+"""
+    path = written(tmp_path, text)
+    for file in (password, key, path):
+        file.chmod(0o644)
+    told = exposed(load_config(path), path)
+    assert [sentence.partition(":")[0] for sentence in told] == [
+        "mqtt.password_file", "mqtt.key_file", "the password in source.url",
+    ]  # fmt: skip
+    assert all("chmod o=" in sentence for sentence in told)
+    for file in (password, key, path):
+        file.chmod(0o640)
+    assert exposed(load_config(path), path) == []
+
+
+def test_published_schema_is_that_of_the_settings() -> None:
+    """The JSON Schema in docs is what `show-config --schema` prints, and it accepts the example."""
+    assert SCHEMA.read_text("utf-8") == schema_as_json()
+    schema = json.loads(schema_as_json())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    example = json.loads(config_as_json(load_config(EXAMPLE)))["settings"]
+    jsonschema.Draft202012Validator(schema).validate(example)
+    latency = schema["$defs"]["SourceConfig"]["properties"]["latency_ms"]
+    assert (latency["unit"], latency["minimum"], latency["maximum"]) == ("ms", 0, 5000)

@@ -38,7 +38,7 @@ def appliance(folder: Path, broker: PrivateBroker, source: str) -> Iterator[subp
     """The appliance on a source, stopped at the end of the block."""
     config = folder / "fibrostage.toml"
     config.write_text(
-        f'site = "test"\ndevice = "bedside"\nsnapshot = "{folder / "overlay.png"}"\n'
+        f'site = "test"\ndevice = "bedside"\n[records]\nsnapshot = "{folder / "overlay.png"}"\n'
         f'[source]\n{source}\n[sink]\nkind = "none"\n'
         f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n'
     )

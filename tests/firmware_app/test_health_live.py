@@ -18,7 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from firmware_app.assembly import screen_reader
-from firmware_app.config import Config, HealthConfig, MqttConfig, SinkConfig, SourceConfig
+from firmware_app.config import Config, HealthConfig, MqttConfig, RecordsConfig, SinkConfig, SourceConfig
 from firmware_app.live import run
 from firmware_app.ward import asyncapi
 from firmware_app.ward.broker import PrivateBroker
@@ -67,7 +67,7 @@ def test_a_running_appliance_tells_how_it_is(drawn_exam: DrawnExam, tmp_path: Pa
         config = Config(
             source=SourceConfig(kind="file", path=drawn_exam.video),
             sink=SinkConfig(kind="none"),
-            audit=tmp_path / "audit",
+            records=RecordsConfig(audit=tmp_path / "audit"),
             mqtt=mqtt,
             health=health,
         )

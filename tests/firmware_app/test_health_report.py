@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from firmware_app.appliance import Step
-from firmware_app.config import Config, MqttConfig, SinkConfig
+from firmware_app.config import Config, MqttConfig, RecordsConfig, SinkConfig
 from firmware_app.exam.state import Exam
 from firmware_app.health.report import HealthReport, state_folders
 from firmware_app.health.stopwatch import Latency, Stage
@@ -119,8 +119,7 @@ def test_the_state_folders_are_those_of_the_settings(tmp_path: Path) -> None:
     assert state_folders(Config(bundle_store=tmp_path)) == {"bundle_store": tmp_path}
     config = Config(
         bundle_store=tmp_path / "bundles",
-        audit=tmp_path / "audit",
-        snapshot=tmp_path / "pictures" / "overlay.png",
+        records=RecordsConfig(audit=tmp_path / "audit", snapshot=tmp_path / "pictures" / "overlay.png"),
         sink=SinkConfig(kind="file", path=tmp_path / "videos" / "overlay.mkv"),
         mqtt=MqttConfig(outbox=tmp_path / "state" / "outbox.sqlite"),
     )
