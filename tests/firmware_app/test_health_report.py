@@ -125,8 +125,8 @@ def test_the_state_folders_are_those_of_the_settings(tmp_path: Path) -> None:
     )
     assert state_folders(config) == {
         "bundle_store": tmp_path / "bundles",
-        "audit": tmp_path / "audit",
-        "snapshot": tmp_path / "pictures",
+        "records.audit": tmp_path / "audit",
+        "records.snapshot": tmp_path / "pictures",
         "sink.path": tmp_path / "videos",
         "mqtt.outbox": tmp_path / "state",
     }
