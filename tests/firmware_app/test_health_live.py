@@ -90,7 +90,7 @@ def test_a_running_appliance_tells_how_it_is(drawn_exam: DrawnExam, tmp_path: Pa
     assert told["outbox"]["broker"] == "connected"
     assert told["records"] == {"audit": None}
     assert told["machine"]["rss_bytes"] > 50_000_000
-    assert told["machine"]["disk_free_bytes"]["audit"] > 0
+    assert told["machine"]["disk_free_bytes"]["records.audit"] > 0
     assert told["bundle_id"] is not None
     by_stage = {tuple(sample.labels.values()) for sample in page["fibrostage_latency_seconds"]}
     assert ("0.99", "score") in by_stage
