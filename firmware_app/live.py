@@ -23,6 +23,7 @@ from firmware_app.assembly import (
     with_runtime,
 )
 from firmware_app.config import Config
+from firmware_app.config.salvage import keep, state_folder
 from firmware_app.errors import SinkError, SourceError
 from firmware_app.exam.state import AcquisitionAccepted, AcquisitionRefused, Effect, ResultIssued
 from firmware_app.health.machine import Machine
@@ -85,6 +86,7 @@ def run(config: Config, stop: threading.Event) -> None:
             time_trusted=time_trusted,
         )
         health = parts.enter_context(open_health(config, witnesses, ward))
+        keep(config, state_folder())
         manager = ServiceManager()
         manager.ready(runs)
         for step in follow(pipeline.frames(stop), examiner, captured_at):

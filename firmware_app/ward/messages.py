@@ -231,6 +231,10 @@ class Status(Header):
     )
     shadow: Shadow | None = Field(default=None, description="null: no second runtime scores beside the first")
     bundle_event: BundleEvent | None = Field(default=None, description="null: the chosen bundle runs")
+    trouble: str | None = Field(
+        default=None,
+        description="why the appliance gives no results (safe mode), in one sentence; null: it works",
+    )
 
 
 class LastRefusal(Payload):

@@ -50,6 +50,7 @@ class Appliance:
         manifest: of the loaded bundle; None: stiffness only.
         versions: of the software beneath, by name.
         bundle_event: what happened to the installed bundle at the start; None: it runs.
+        trouble: why it gives no results (safe mode); None: it works.
         language: in which it speaks to people.
     """
 
@@ -65,6 +66,7 @@ class Appliance:
     runtime_degraded: bool = False
     shadow: Disagreement | None = None
     bundle_event: messages.BundleEvent | None = None
+    trouble: str | None = None
     language: Language = "en"
 
     @property
@@ -144,6 +146,7 @@ def status_message(
         runtime_degraded=appliance.runtime_degraded,
         shadow=None if appliance.shadow is None else _shadow_of(appliance.shadow),
         bundle_event=appliance.bundle_event,
+        trouble=appliance.trouble,
     )
 
 
