@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from uuid import uuid4
@@ -23,11 +24,11 @@ from firmware_app.assembly import (
     with_runtime,
 )
 from firmware_app.config import Config
-from firmware_app.config.salvage import keep, state_folder
 from firmware_app.errors import SinkError, SourceError
 from firmware_app.exam.state import AcquisitionAccepted, AcquisitionRefused, Effect, ResultIssued
 from firmware_app.health.machine import Machine
-from firmware_app.health.report import Witnesses, open_health, state_folders
+from firmware_app.health.report import open_health, state_folders
+from firmware_app.health.witnesses import Witnesses
 from firmware_app.inference import ChosenEngine
 from firmware_app.journey import Frame
 from firmware_app.model import open_model
@@ -42,7 +43,7 @@ from firmware_app.video.stream_events import SignalLost, StreamEnded
 from firmware_app.ward.messages import Status
 from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.publication import Appliance, publication_of, status_message
-from firmware_app.wording import CAPTURES
+from firmware_app.wording import CAPTURES, RUNGS, Rung
 
 LOG = logging.getLogger(__name__)
 SNAPSHOT_AFTER_NS = 300_000_000
@@ -74,19 +75,24 @@ def run(config: Config, stop: threading.Event) -> None:
         if appliance.runtime_reason is not None:
             LOG.info("chosen because %s", appliance.runtime_reason)
         audit = parts.enter_context(audited(config.records.audit, _birth(appliance)))
-        told = Audience(
-            appliance, None if model is None else model.engine, ward, pipeline, config.records.snapshot, audit
-        )
         witnesses = Witnesses(
             stopwatch=examiner.stopwatch,
             statistics=pipeline.statistics,
             machine=Machine(state_folders(config)),
             link=None if ward is None else lambda: ward.link,
-            records={} if audit is None else {"audit": lambda: audit.trouble},
+            records={} if audit is None else {"records.audit": lambda: audit.trouble},
             time_trusted=time_trusted,
         )
         health = parts.enter_context(open_health(config, witnesses, ward))
-        keep(config, state_folder())
+        told = Audience(
+            appliance,
+            None if model is None else model.engine,
+            health.rungs,
+            ward,
+            pipeline,
+            config.records.snapshot,
+            audit,
+        )
         manager = ServiceManager()
         manager.ready(runs)
         for step in follow(pipeline.frames(stop), examiner, captured_at):
@@ -127,6 +133,7 @@ class Audience:
         self,
         appliance: Appliance,
         engine: ChosenEngine | None,
+        rungs: Callable[[Appliance], tuple[Rung, ...]],
         ward: Ward | None,
         pipeline: Pipeline,
         snapshot: Path | None,
@@ -134,6 +141,7 @@ class Audience:
     ) -> None:
         self._appliance = appliance
         self._engine = engine
+        self._rungs = rungs
         self._ward = ward
         self._audit = audit
         self._pipeline = pipeline
@@ -193,14 +201,19 @@ class Audience:
                 self._snapshot_due_ns = time.monotonic_ns() + SNAPSHOT_AFTER_NS
 
     def _note_runtime(self) -> None:
-        """Say at once, and before the result that it scored, when another runtime has taken over."""
-        if self._engine is None:
-            return
-        current = with_runtime(self._appliance, self._engine)
+        """Say at once, and before the result that it scored, when another runtime has taken over.
+
+        Say as well what else the appliance goes without, or no longer.
+        """
+        current = self._appliance if self._engine is None else with_runtime(self._appliance, self._engine)
+        current = replace(current, degraded=self._rungs(current))
         if current == self._appliance:
             return
         if current.runtime != self._appliance.runtime:
             LOG.warning("the networks now run on %s: %s", current.runtime, current.runtime_reason)
+        if current.degraded != self._appliance.degraded:
+            sentences = [f"{RUNGS[rung].text}: {RUNGS[rung].remedy}" for rung in current.degraded]
+            LOG.warning("goes without: %s", "; ".join(sentences) or "nothing any more")
         self._appliance = current
         self._publish_status()
 

@@ -71,8 +71,12 @@ class Machine:
             memory_available_bytes=psutil.virtual_memory().available,
             threads=self._process.num_threads(),
             file_descriptors=self._process.num_fds(),
-            disk_free_bytes={name: free_bytes(folder) for name, folder in self._folders.items()},
+            disk_free_bytes=self.disk_free_bytes(),
         )
+
+    def disk_free_bytes(self) -> dict[str, int | None]:
+        """What may still be written under each folder, by the setting that names it; None: unknown."""
+        return {name: free_bytes(folder) for name, folder in self._folders.items()}
 
 
 def temperatures(sysfs: Path = SYSFS) -> dict[str, float]:

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.health_message import Health, MachineHealth, StageLatency
 from firmware_app.ward.mqtt import LinkState
+from firmware_app.wording import Rung
 
 Labelled = Mapping[str, float | None]
 
@@ -31,6 +32,18 @@ def metrics_of(health: Health, age_s: float) -> Iterator[Metric]:
     yield from _video(health)
     yield _latencies(dict(health.latencies))
     yield from _ward(health)
+    yield _by(
+        "fibrostage_page_trouble",
+        "1: it is not served",
+        "page",
+        {name: float(trouble is not None) for name, trouble in health.pages.items()},
+    )
+    yield _by(
+        "fibrostage_degraded",
+        "1: the appliance goes without",
+        "rung",
+        {rung.value: float(rung in health.degraded) for rung in Rung},
+    )
     yield from _machine(health.machine)
     clock = health.clock
     yield GaugeMetricFamily("fibrostage_clock_trusted", "1: synchronised since this boot", clock.trusted)
@@ -82,7 +95,7 @@ def _ward(health: Health) -> Iterator[Metric]:
         yield _one_of("fibrostage_broker", "Link to the broker", states, outbox.broker)
         yield GaugeMetricFamily("fibrostage_outbox_messages", "That wait for the broker", outbox.queued)
         yield CounterMetricFamily("fibrostage_outbox_dropped", "Messages that found no room", outbox.dropped)
-    troubles = dict(health.records) | ({} if outbox is None else {"outbox": outbox.trouble})
+    troubles = dict(health.records) | ({} if outbox is None else {"mqtt.outbox": outbox.trouble})
     yield _by(
         "fibrostage_record_trouble",
         "1: it cannot be written",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from firmware_app.appliance import Step
 from firmware_app.config import Config
 from firmware_app.health import clock
-from firmware_app.health.machine import Machine, MachineState
+from firmware_app.health.ladder import Ladder
+from firmware_app.health.machine import MachineState
 from firmware_app.health.page import HealthPage
-from firmware_app.health.stopwatch import Latency, Stage, Stopwatch
+from firmware_app.health.stopwatch import Latency, Stage
+from firmware_app.health.witnesses import Witnesses
 from firmware_app.journey import Frame
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.frame_meter import PipelineStatistics
@@ -22,27 +24,7 @@ from firmware_app.video.stream_events import SignalLost, StreamEnded
 from firmware_app.ward import health_message as message
 from firmware_app.ward.mqtt import Link, Ward
 from firmware_app.ward.publication import Appliance
-
-
-@dataclass(frozen=True, slots=True)
-class Witnesses:
-    """Whom the report asks.
-
-    Attributes:
-        stopwatch: times the stages.
-        statistics: what became of the frames.
-        machine: the computer.
-        link: how broker and outbox stand; None: nothing is published.
-        records: by setting, why what is recorded cannot be written; None: it can.
-        time_trusted: whether the clock was synchronised.
-    """
-
-    stopwatch: Stopwatch
-    statistics: Callable[[], PipelineStatistics]
-    machine: Machine
-    link: Callable[[], Link] | None
-    records: Mapping[str, Callable[[], str | None]]
-    time_trusted: Callable[[], bool]
+from firmware_app.wording import Rung
 
 
 class HealthReport:
@@ -69,6 +51,11 @@ class HealthReport:
         self._began_ns = self._reported_ns = now_ns()
         self._before = witnesses.statistics()
         self._residual_px: float | None = None
+        self._ladder = Ladder(witnesses, now_ns)
+
+    def rungs(self, appliance: Appliance) -> tuple[Rung, ...]:
+        """The rungs of the degradation ladder that are active, the gravest first."""
+        return self._ladder.rungs(appliance)
 
     def tell(self, step: Step, appliance: Appliance) -> None:
         """Note the step, and report when it is time."""
@@ -92,6 +79,7 @@ class HealthReport:
         return message.Health(
             **dict(appliance.header(datetime.now(timezone.utc), time_trusted=trusted)),
             capture=capture,
+            degraded=list(self.rungs(appliance)),
             rates=rates_between(before, statistics, (now_ns - self._reported_ns) / 1e9),
             frames=_frames(statistics),
             latencies=message.Latencies(
@@ -100,6 +88,7 @@ class HealthReport:
             ),
             outbox=None if asked.link is None else _outbox(asked.link()),
             records={name: trouble() for name, trouble in asked.records.items()},
+            pages={name: trouble() for name, trouble in asked.pages.items()},
             residual_px=self._residual_px,
             machine=_machine(asked.machine.state()),
             clock=message.ClockHealth(
@@ -163,7 +152,6 @@ def state_folders(config: Config) -> dict[str, Path]:
     """The folders that the appliance writes to, by the setting that names them."""
     outbox, snapshot, recording = config.mqtt.outbox, config.records.snapshot, config.sink.path
     folders = {
-        "bundle_store": config.bundle_store,
         "records.audit": config.records.audit,
         "records.snapshot": None if snapshot is None else snapshot.parent,
         "sink.path": None if recording is None else recording.parent,
@@ -179,6 +167,10 @@ def open_health(config: Config, witnesses: Witnesses, ward: Ward | None) -> Iter
     with ExitStack() as parts:
         tell = [] if ward is None else [ward.publish_health]
         if settings.prometheus_port:
-            page = HealthPage(settings.prometheus_host, settings.prometheus_port)
-            tell.append(parts.enter_context(closing(page)).show)
+            page = parts.enter_context(
+                closing(HealthPage(settings.prometheus_host, settings.prometheus_port))
+            )
+            tell.append(page.show)
+            pages = {**witnesses.pages, "health.prometheus": lambda: page.trouble}
+            witnesses = replace(witnesses, pages=pages)
         yield HealthReport(witnesses, settings.every_s, tell)

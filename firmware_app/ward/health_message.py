@@ -8,6 +8,7 @@ from pydantic import Field
 
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.messages import Count, Header, NonNegative, Payload
+from firmware_app.wording import Rung
 
 
 class Rates(Payload):
@@ -86,11 +87,13 @@ class Health(Header):
 
     type: Literal["health"] = "health"
     capture: CaptureState
+    degraded: list[Rung] = Field(description="what the appliance goes without, the gravest first")
     rates: Rates
     frames: Frames
     latencies: Latencies
     outbox: OutboxHealth | None = Field(description="null: nothing is published")
     records: dict[str, str | None] = Field(description="by setting: why it cannot be written; null: it can")
+    pages: dict[str, str | None] = Field(description="by setting: why it is not served; null: it is")
     residual_px: NonNegative | None = Field(description="miss of the screen's landmarks; null: no screen")
     machine: MachineHealth
     clock: ClockHealth

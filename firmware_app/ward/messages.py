@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from firmware_app.exam.state import NEEDED, Phase
 from firmware_app.video.capture_state import CaptureState
-from firmware_app.wording import Closing, Doubt, Reason, Severity
+from firmware_app.wording import Closing, Doubt, Reason, Rung, Severity
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -231,9 +231,9 @@ class Status(Header):
     )
     shadow: Shadow | None = Field(default=None, description="null: no second runtime scores beside the first")
     bundle_event: BundleEvent | None = Field(default=None, description="null: the chosen bundle runs")
-    trouble: str | None = Field(
-        default=None,
-        description="why the appliance gives no results (safe mode), in one sentence; null: it works",
+    degraded: list[Rung] = Field(default=[], description="what the appliance goes without, the gravest first")
+    degraded_texts: list[str] = Field(
+        default=[], description="the same in words, with what to do, in the same order"
     )
 
 

@@ -22,7 +22,7 @@ from firmware_app.outcome import decide
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward import messages
 from firmware_app.ward.payloads import acquisition_message, exam_message, refusal_message, result_message
-from firmware_app.wording import NOTICE, Language, Sentences, sentences
+from firmware_app.wording import NOTICE, Language, Rung, Sentences, sentences
 
 ROOT = "fibrostage/v1"
 EXAM_EXPIRY_S = 60 * 60
@@ -50,8 +50,8 @@ class Appliance:
         manifest: of the loaded bundle; None: stiffness only.
         versions: of the software beneath, by name.
         bundle_event: what happened to the installed bundle at the start; None: it runs.
-        trouble: why it gives no results (safe mode); None: it works.
         language: in which it speaks to people.
+        degraded: what it goes without, the gravest first; empty: nothing.
     """
 
     site: str
@@ -66,8 +66,8 @@ class Appliance:
     runtime_degraded: bool = False
     shadow: Disagreement | None = None
     bundle_event: messages.BundleEvent | None = None
-    trouble: str | None = None
     language: Language = "en"
+    degraded: tuple[Rung, ...] = ()
 
     @property
     def root(self) -> str:
@@ -133,7 +133,11 @@ def publication_of(
 def status_message(
     appliance: Appliance, capture: CaptureState | None, time: datetime, *, time_trusted: bool
 ) -> messages.Status:
-    """Birth and life of the appliance; its death with a capture of None."""
+    """Birth and life of the appliance; its death with a capture of None.
+
+    Who reads it has the broker at hand: that the appliance had not is no news.
+    """
+    told: list[Rung] = [rung for rung in appliance.degraded if rung is not Rung.BROKER_AWAY]
     return messages.Status(
         **dict(appliance.header(time, time_trusted=time_trusted)),
         state="offline" if capture is None else "online",
@@ -146,7 +150,8 @@ def status_message(
         runtime_degraded=appliance.runtime_degraded,
         shadow=None if appliance.shadow is None else _shadow_of(appliance.shadow),
         bundle_event=appliance.bundle_event,
-        trouble=appliance.trouble,
+        degraded=told,
+        degraded_texts=[appliance.words.rung(rung) for rung in told],
     )
 
 

@@ -9,7 +9,7 @@ tables.
 from firmware_app.wording.chinese import CHINESE
 from firmware_app.wording.english import ENGLISH
 from firmware_app.wording.german import GERMAN
-from firmware_app.wording.reasons import Closing, Doubt, Reason, Severity
+from firmware_app.wording.reasons import Closing, Doubt, Reason, Rung, Severity
 from firmware_app.wording.sentences import Labels, Language, Sentences, Wording
 
 NOTICE = ENGLISH.notice
@@ -18,6 +18,7 @@ WORDINGS = ENGLISH.refusals
 CAPTURES = ENGLISH.captures
 CLOSINGS = ENGLISH.closings
 DOUBTS = ENGLISH.doubts
+RUNGS = ENGLISH.rungs
 """What logs, reports and the programs for technicians say; they are English."""
 
 _TABLES: dict[Language, Sentences] = {"en": ENGLISH, "de": GERMAN, "zh": CHINESE}
@@ -33,12 +34,14 @@ __all__ = [
     "CLOSINGS",
     "DOUBTS",
     "NOTICE",
+    "RUNGS",
     "WORDINGS",
     "Closing",
     "Doubt",
     "Labels",
     "Language",
     "Reason",
+    "Rung",
     "Sentences",
     "Severity",
     "Wording",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firmware_app.video.capture_state import CaptureState
-from firmware_app.wording.reasons import Closing, Doubt, Reason, Severity
+from firmware_app.wording.reasons import Closing, Doubt, Reason, Rung, Severity
 from firmware_app.wording.sentences import Labels, Sentences, Wording, refusals_of
 
 _REFUSALS = {
@@ -125,6 +125,21 @@ CHINESE = Sentences(
         CaptureState.BAD_COLOURS: Wording(
             "颜色错误", Severity.ALARM, "请检查视频线，并将超声仪输出设为 RGB 全范围"
         ),
+    },
+    rungs={
+        Rung.NO_MODEL: Wording("无模型：仅硬度", Severity.ALARM, "请通知技术员：没有可用的模型包"),
+        Rung.EARLIER_BUNDLE: Wording(
+            "正在使用上一个模型", Severity.NOTICE, "请通知技术员：已安装的模型包失败"
+        ),
+        Rung.GPU_LOST: Wording("GPU 故障：由处理器计算", Severity.NOTICE, "检查结束后请重新启动设备"),
+        Rung.OUTBOX_IN_MEMORY: Wording(
+            "结果暂存于内存，未写入磁盘", Severity.ALARM, "请勿关机；请通知技术员检查磁盘"
+        ),
+        Rung.DISK_FULL: Wording("磁盘将满：仅保留结果", Severity.ALARM, "请通知技术员清理磁盘空间"),
+        Rung.RECORDS_LOST: Wording("无法写入记录", Severity.ALARM, "请通知技术员检查磁盘"),
+        Rung.BROKER_AWAY: Wording("无法连接科室", Severity.NOTICE, "结果不会丢失，正在此等待；请检查网络"),
+        Rung.PAGE_MISSING: Wording("页面未提供", Severity.QUIET, "请通知技术员：端口被占用，请查看日志"),
+        Rung.CLOCK_UNTRUSTED: Wording("时钟未同步", Severity.QUIET, "请通知技术员检查时间服务器"),
     },
     labels=Labels(
         stage="肝纤维化分期",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firmware_app.video.capture_state import CaptureState
-from firmware_app.wording.reasons import Closing, Doubt, Reason, Severity
+from firmware_app.wording.reasons import Closing, Doubt, Reason, Rung, Severity
 from firmware_app.wording.sentences import Labels, Sentences, Wording, refusals_of
 
 _REFUSALS = {
@@ -153,6 +153,43 @@ ENGLISH = Sentences(
             "Wrong colours",
             Severity.ALARM,
             "check the cable; set the scanner's output to RGB, full range",
+        ),
+    },
+    rungs={
+        Rung.NO_MODEL: Wording(
+            "No model: stiffness only", Severity.ALARM, "tell the technician: no bundle works"
+        ),
+        Rung.EARLIER_BUNDLE: Wording(
+            "The model before the installed one runs",
+            Severity.NOTICE,
+            "tell the technician: the installed bundle failed",
+        ),
+        Rung.GPU_LOST: Wording(
+            "GPU failed: the processor scores", Severity.NOTICE, "restart the appliance after the exam"
+        ),
+        Rung.OUTBOX_IN_MEMORY: Wording(
+            "Results wait in memory, not on the disk",
+            Severity.ALARM,
+            "do not switch off; tell the technician: check the disk",
+        ),
+        Rung.DISK_FULL: Wording(
+            "Disk nearly full: only results are kept",
+            Severity.ALARM,
+            "tell the technician: make room on the disk",
+        ),
+        Rung.RECORDS_LOST: Wording(
+            "Records cannot be written", Severity.ALARM, "tell the technician: check the disk"
+        ),
+        Rung.BROKER_AWAY: Wording(
+            "The department is not reached",
+            Severity.NOTICE,
+            "nothing is lost, results wait here; check the network",
+        ),
+        Rung.PAGE_MISSING: Wording(
+            "A page is not served", Severity.QUIET, "tell the technician: its port is taken, see the log"
+        ),
+        Rung.CLOCK_UNTRUSTED: Wording(
+            "The clock is not synchronised", Severity.QUIET, "tell the technician: check the time server"
         ),
     },
     labels=Labels(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firmware_app.video.capture_state import CaptureState
-from firmware_app.wording.reasons import Closing, Doubt, Reason, Severity
+from firmware_app.wording.reasons import Closing, Doubt, Reason, Rung, Severity
 from firmware_app.wording.sentences import Labels, Sentences, Wording, refusals_of
 
 _REFUSALS = {
@@ -174,6 +174,45 @@ GERMAN = Sentences(
             "Falsche Farben",
             Severity.ALARM,
             "Kabel prüfen; Ausgang des Geräts auf RGB mit vollem Wertebereich stellen",
+        ),
+    },
+    rungs={
+        Rung.NO_MODEL: Wording(
+            "Kein Modell: nur Steifigkeit", Severity.ALARM, "Techniker rufen: kein Bundle läuft"
+        ),
+        Rung.EARLIER_BUNDLE: Wording(
+            "Das vorige Modell läuft",
+            Severity.NOTICE,
+            "Techniker rufen: das installierte Bundle ist ausgefallen",
+        ),
+        Rung.GPU_LOST: Wording(
+            "GPU ausgefallen: der Prozessor rechnet", Severity.NOTICE, "nach der Untersuchung neu starten"
+        ),
+        Rung.OUTBOX_IN_MEMORY: Wording(
+            "Ergebnisse warten im Speicher, nicht auf der Platte",
+            Severity.ALARM,
+            "nicht ausschalten; Techniker rufen: Platte prüfen",
+        ),
+        Rung.DISK_FULL: Wording(
+            "Platte fast voll: nur Ergebnisse bleiben",
+            Severity.ALARM,
+            "Techniker rufen: Platz auf der Platte schaffen",
+        ),
+        Rung.RECORDS_LOST: Wording(
+            "Aufzeichnungen nicht möglich", Severity.ALARM, "Techniker rufen: Platte prüfen"
+        ),
+        Rung.BROKER_AWAY: Wording(
+            "Die Abteilung ist nicht erreichbar",
+            Severity.NOTICE,
+            "nichts geht verloren, Ergebnisse warten hier; Netz prüfen",
+        ),
+        Rung.PAGE_MISSING: Wording(
+            "Eine Seite wird nicht angeboten",
+            Severity.QUIET,
+            "Techniker rufen: ihr Port ist belegt, siehe Log",
+        ),
+        Rung.CLOCK_UNTRUSTED: Wording(
+            "Die Uhr ist nicht synchronisiert", Severity.QUIET, "Techniker rufen: Zeitserver prüfen"
         ),
     },
     labels=Labels(

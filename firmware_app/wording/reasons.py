@@ -65,6 +65,20 @@ class Closing(str, Enum):
     IDLE = "idle"
 
 
+class Rung(str, Enum):
+    """Every rung of the degradation ladder: what the appliance goes without; the gravest first."""
+
+    NO_MODEL = "no_model"
+    EARLIER_BUNDLE = "earlier_bundle"
+    GPU_LOST = "gpu_lost"
+    OUTBOX_IN_MEMORY = "outbox_in_memory"
+    DISK_FULL = "disk_full"
+    RECORDS_LOST = "records_lost"
+    BROKER_AWAY = "broker_away"
+    PAGE_MISSING = "page_missing"
+    CLOCK_UNTRUSTED = "clock_untrusted"
+
+
 _QUIET = frozenset(
     {Reason.OTHER_SCREEN, Reason.B_MODE, Reason.DOPPLER, Reason.POWER_DOPPLER, Reason.EXAM_COMPLETE}
 )

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from firmware_app.video.capture_state import CaptureState
-from firmware_app.wording.reasons import Closing, Doubt, Reason, Severity, severity_of
+from firmware_app.wording.reasons import Closing, Doubt, Reason, Rung, Severity, severity_of
 
 Language = Literal["en", "de", "zh"]
 """English, German, simplified Chinese."""
@@ -82,6 +82,7 @@ class Sentences:
         doubts: why an outcome is not reliable.
         phases: by the exam's phase, what comes next. A complete or closed exam says enough by itself.
         captures: by the state of the video; empty where nothing is wrong.
+        rungs: of the degradation ladder: what the appliance goes without.
         labels: of the overlay.
     """
 
@@ -93,6 +94,7 @@ class Sentences:
     doubts: Mapping[Doubt, str]
     phases: Mapping[str, Wording]
     captures: Mapping[CaptureState, Wording]
+    rungs: Mapping[Rung, Wording]
     labels: Labels
 
     def refusal(self, reason: Reason, detail: str = "") -> Wording:
@@ -110,6 +112,11 @@ class Sentences:
     def sentence(self, reason: Reason) -> str:
         """What is wrong and what to do, in one sentence."""
         wording = self.refusals[reason]
+        return f"{wording.text}{self.labels.colon}{wording.remedy}"
+
+    def rung(self, rung: Rung) -> str:
+        """What the appliance goes without and what to do, in one sentence."""
+        wording = self.rungs[rung]
         return f"{wording.text}{self.labels.colon}{wording.remedy}"
 
     def detail(self, english: str) -> str:

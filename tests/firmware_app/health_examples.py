@@ -10,8 +10,9 @@ import numpy as np
 from firmware_app.appliance import Step
 from firmware_app.exam.state import Exam
 from firmware_app.health.machine import Machine
-from firmware_app.health.report import HealthReport, Witnesses
+from firmware_app.health.report import HealthReport
 from firmware_app.health.stopwatch import Stopwatch
+from firmware_app.health.witnesses import Witnesses
 from firmware_app.journey import Frame, ScreenPlacement, ScreenReading, View
 from firmware_app.video.frame_meter import PipelineStatistics
 from firmware_app.ward.health_message import Health
@@ -55,7 +56,7 @@ def witnesses(
         statistics=statistics,
         machine=Machine(folders or {}, sysfs),
         link=lambda: Link(LinkState.CONNECTED, "", 0, 0),
-        records={"audit": lambda: None},
+        records={"records.audit": lambda: None},
         time_trusted=lambda: True,
     )
 

@@ -88,7 +88,7 @@ def test_a_running_appliance_tells_how_it_is(drawn_exam: DrawnExam, tmp_path: Pa
     assert told["latencies"]["display"]["count"] > 0
     assert told["residual_px"] is not None
     assert told["outbox"]["broker"] == "connected"
-    assert told["records"] == {"audit": None}
+    assert told["records"] == {"records.audit": None}
     assert told["machine"]["rss_bytes"] > 50_000_000
     assert told["machine"]["disk_free_bytes"]["records.audit"] > 0
     assert told["bundle_id"] is not None

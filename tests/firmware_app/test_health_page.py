@@ -62,8 +62,8 @@ def test_prometheus_reads_what_the_message_says(page: HealthPage, tmp_path: Path
     assert found["fibrostage_latency_seconds", ("0.95", "read")] == pytest.approx(0.004)
     assert found["fibrostage_outbox_messages", ()] == 17
     assert found["fibrostage_outbox_dropped_total", ()] == 3
-    assert found["fibrostage_record_trouble", ("outbox",)] == 1
-    assert found["fibrostage_record_trouble", ("audit",)] == 0
+    assert found["fibrostage_record_trouble", ("mqtt.outbox",)] == 1
+    assert found["fibrostage_record_trouble", ("records.audit",)] == 0
     assert found["fibrostage_broker", ("lost",)] == 1
     assert found["fibrostage_broker", ("connected",)] == 0
     assert found["fibrostage_capture", ("live",)] == 1

@@ -89,7 +89,7 @@ def test_the_state_of_the_video_is_told(step: Step, expected: CaptureState) -> N
 def test_troubles_are_told_in_words() -> None:
     """What cannot be written and a broker that is away are named; without a broker there is no outbox."""
     away = Link(LinkState.LOST, "keep alive timeout", 17, 3, "disk is full")
-    told = health(replace(witnesses(), link=lambda: away, records={"audit": lambda: "no space left"}))
+    told = health(replace(witnesses(), link=lambda: away, records={"records.audit": lambda: "no space left"}))
     assert told.outbox is not None
     assert told.outbox.model_dump() == {
         "broker": "lost",
@@ -98,7 +98,7 @@ def test_troubles_are_told_in_words() -> None:
         "dropped": 3,
         "trouble": "disk is full",
     }
-    assert told.records == {"audit": "no space left"}
+    assert told.records == {"records.audit": "no space left"}
     assert health(replace(witnesses(), link=None)).outbox is None
 
 
@@ -116,15 +116,13 @@ def test_every_report_validates(tmp_path: Path, trusted: bool) -> None:  # noqa:
 
 def test_the_state_folders_are_those_of_the_settings(tmp_path: Path) -> None:
     """Each setting that names a file or folder to be written, and only those."""
-    assert state_folders(Config(bundle_store=tmp_path)) == {"bundle_store": tmp_path}
+    assert state_folders(Config()) == {}
     config = Config(
-        bundle_store=tmp_path / "bundles",
         records=RecordsConfig(audit=tmp_path / "audit", snapshot=tmp_path / "pictures" / "overlay.png"),
         sink=SinkConfig(kind="file", path=tmp_path / "videos" / "overlay.mkv"),
         mqtt=MqttConfig(outbox=tmp_path / "state" / "outbox.sqlite"),
     )
     assert state_folders(config) == {
-        "bundle_store": tmp_path / "bundles",
         "records.audit": tmp_path / "audit",
         "records.snapshot": tmp_path / "pictures",
         "sink.path": tmp_path / "videos",

@@ -15,7 +15,7 @@ import firmware_app
 from firmware_app.exam.state import Phase
 from firmware_app.overlay.canvas import font
 from firmware_app.video.capture_state import CaptureState
-from firmware_app.wording import Closing, Doubt, Language, Reason, Severity, sentences
+from firmware_app.wording import Closing, Doubt, Language, Reason, Rung, Severity, sentences
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -26,7 +26,7 @@ def _places(sentence: str) -> list[str]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_reason_closing_doubt_phase_and_capture_has_its_sentence(language: Language) -> None:
+def test_every_reason_closing_doubt_phase_capture_and_rung_has_its_sentence(language: Language) -> None:
     """No name that MQTT carries is without words, and no words are without a name."""
     words = sentences(language)
     assert words.language == language
@@ -35,6 +35,8 @@ def test_every_reason_closing_doubt_phase_and_capture_has_its_sentence(language:
     assert set(words.doubts) == set(Doubt)
     assert set(words.phases) == {phase.value for phase in Phase} | {"held"}
     assert set(words.captures) == set(CaptureState)
+    assert set(words.rungs) == set(Rung)
+    assert all(wording.text and wording.remedy for wording in words.rungs.values())
     assert all(wording.text and wording.remedy for wording in words.refusals.values())
     assert all([words.notice, *words.closings.values(), *words.doubts.values()])
 
@@ -46,6 +48,7 @@ def test_the_tables_are_the_same_in_every_language(language: Language) -> None:
     assert set(other.details) == set(english.details)
     pairs = [(english.refusals[reason], other.refusals[reason]) for reason in Reason]
     pairs += [(wording, other.captures[state]) for state, wording in english.captures.items()]
+    pairs += [(wording, other.rungs[rung]) for rung, wording in english.rungs.items()]
     pairs += [(wording, other.phases[phase]) for phase, wording in english.phases.items()]
     for mine, theirs in pairs:
         assert mine.severity is theirs.severity

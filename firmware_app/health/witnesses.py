@@ -1,0 +1,37 @@
+"""Whom the report and the ladder ask how things are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from firmware_app.health.machine import Machine
+from firmware_app.health.stopwatch import Stopwatch
+from firmware_app.video.frame_meter import PipelineStatistics
+from firmware_app.ward.mqtt import Link
+
+Trouble = Callable[[], "str | None"]
+"""Why something cannot be done, in words; None: it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """Each is asked on the frame loop's thread, the last four once a second.
+
+    Attributes:
+        stopwatch: times the stages.
+        statistics: what became of the frames.
+        machine: the computer.
+        link: how broker and outbox stand; None: nothing is published.
+        time_trusted: whether the clock was synchronised.
+        records: by setting, why what is recorded cannot be written.
+        pages: by setting, why a page is not served.
+    """
+
+    stopwatch: Stopwatch
+    statistics: Callable[[], PipelineStatistics]
+    machine: Machine
+    link: Callable[[], Link] | None
+    time_trusted: Callable[[], bool]
+    records: Mapping[str, Trouble] = field(default_factory=dict)
+    pages: Mapping[str, Trouble] = field(default_factory=dict)
