@@ -6,17 +6,27 @@ its steps, `fibrostage replay` feeds it from a recording and prints them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from firmware_app.exam.events import Acquired, FreezeEvidence, Moment, PatientChanged, Refused, Tick
+from firmware_app.exam.events import (
+    Acquired,
+    FreezeEvidence,
+    Identified,
+    Moment,
+    PatientChanged,
+    Refused,
+    Tick,
+)
 from firmware_app.exam.events import Event as ExamEvent
 from firmware_app.exam.machine import advance
-from firmware_app.exam.state import Effect, Exam
+from firmware_app.exam.state import CommandRefused, Effect, Exam, Phase
 from firmware_app.examination import Examiner, Subject, examine, refuse
 from firmware_app.health.stopwatch import Stage
-from firmware_app.journey import Frame, Rejected, ScreenReading
+from firmware_app.journey import Frame, ImageScores, Rejected, ScreenReading
+from firmware_app.preview import NOTHING, previewed
+from firmware_app.screen.banner import BannerDigest, differs
 from firmware_app.screen.watch import (
     BannerChanged,
     ExamineNow,
@@ -28,10 +38,34 @@ from firmware_app.screen.watch import (
 )
 from firmware_app.screen.watch import Moment as ScreenMoment
 from firmware_app.video.stream_events import SignalLost, StreamEnded
+from firmware_app.ward.commands import CommandError, event_of
+from firmware_app.ward.inbox import Request
 from firmware_app.wording import Reason
 
 TICK_NS = 1_000_000_000
 """The exam learns once a second that time passes."""
+Video = Frame | SignalLost | StreamEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is known when the loop begins.
+
+    Attributes:
+        exam: as it was left, see `exam.resumption`.
+        banner: the one that stood on the screen then; None: nobody remembers.
+    """
+
+    exam: Exam = field(default_factory=Exam)
+    banner: BannerDigest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of a request; `error` is None when it was carried out."""
+
+    request: Request
+    error: CommandError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,57 +75,95 @@ class Step:
     Attributes:
         event: a frame, the loss of the signal or the end of the stream.
         reading: of the frame; None without one.
-        at: when the frame was captured; None without one.
+        at: when the frame was captured, or the event noticed.
         exam: as it stands afterwards.
         effects: what to publish, in this order.
+        answered: the commands that were carried out or not.
+        preview: what the networks say about a recent live frame; counts for nothing.
+        banner: of the patient on the screen, comparable in this process only; None: none was seen.
     """
 
-    event: Frame | SignalLost | StreamEnded
+    event: Video
     reading: ScreenReading | None
-    at: Moment | None
+    at: Moment
     exam: Exam
     effects: tuple[Effect, ...] = ()
+    answered: tuple[Answered, ...] = ()
+    preview: ImageScores | None = None
+    banner: BannerDigest | None = None
 
 
 def follow(
-    video: Iterable[Frame | SignalLost | StreamEnded],
+    video: Iterable[Video],
     examiner: Examiner,
-    moment_of: Callable[[Frame], Moment],
+    moment_of: Callable[[Video], Moment],
+    beginning: Beginning = Beginning(),
+    requests: Callable[[], Sequence[Request]] = tuple,
 ) -> Iterator[Step]:
     """Follow the video frame by frame: read, watch, examine, advance.
 
     Args:
         video: frames in order, and what became of the signal.
         examiner: screen reader and engine.
-        moment_of: the clock: when a frame was captured.
+        moment_of: the clock: when a frame was captured, or what else is told happened.
+        beginning: where to go on.
+        requests: takes the commands that have come in since it was called last.
     """
-    exam, watched = Exam(), Watch()
-    dropped, ticked_ns = 0, 0
+    exam, watched = beginning.exam, Watch(banner=beginning.banner)
+    preview, dropped, ticked_ns = NOTHING, 0, 0
     for event in video:
-        if not isinstance(event, Frame):
+        at, reading = moment_of(event), None
+        exam, effects, answered = _carried_out(exam, requests(), examiner, at)
+        happened: ExamEvent | None = None
+        if isinstance(event, Frame):
+            dropped += event.dropped
+            with examiner.stopwatch.timing(Stage.READ):
+                reading = examiner.reader.read(event)
+            watched, moment = watch(watched, event, reading)
+            freeze = FreezeEvidence(at.monotonic_ns, watched.freeze.verdict if watched.freeze else None)
+            happened = _what_happened(examiner, Subject(event, reading, at, freeze, dropped), moment)
+            preview = previewed(preview, examiner, event, reading, exam)
+        else:
             watched = interrupted(watched)
-            yield Step(event, None, None, exam)
-            continue
-        dropped += event.dropped
-        with examiner.stopwatch.timing(Stage.READ):
-            reading = examiner.reader.read(event)
-        at = moment_of(event)
-        watched, moment = watch(watched, event, reading)
-        freeze = FreezeEvidence(at.monotonic_ns, watched.freeze.verdict if watched.freeze else None)
-        subject = Subject(event, reading, at, freeze, dropped)
-        happened = _what_happened(examiner, subject, moment)
+        if happened is None and _is_same_patient(exam, beginning, watched, reading):
+            happened = Identified(examiner.new_id(), at)
         if happened is None and at.monotonic_ns - ticked_ns >= TICK_NS:
             happened, ticked_ns = Tick(examiner.new_id(), at), at.monotonic_ns
-        effects: tuple[Effect, ...] = ()
         if happened is not None:
-            exam, effects = advance(exam, happened)
+            exam, brought_about = advance(exam, happened)
+            effects = (*effects, *brought_about)
             dropped = dropped if isinstance(happened, Tick) else 0
-        match happened:
-            case Acquired():
-                watched = judged(watched, happened.acquisition.id)
-            case Refused():
-                watched = judged(watched, happened.refusal.id)
-        yield Step(event, reading, at, exam, effects)
+            watched = _judged(watched, happened)
+        yield Step(event, reading, at, exam, effects, answered, preview.shown(at), watched.banner)
+
+
+def _carried_out(
+    exam: Exam, requests: Sequence[Request], examiner: Examiner, at: Moment
+) -> tuple[Exam, tuple[Effect, ...], tuple[Answered, ...]]:
+    """The exam after these commands, their effects, and what became of each."""
+    effects: list[Effect] = []
+    answered: list[Answered] = []
+    for request in requests:
+        if isinstance(request.command, CommandError):
+            answered.append(Answered(request, request.command))
+            continue
+        try:
+            exam, brought_about = advance(exam, event_of(request.command, exam, examiner.new_id(), at))
+        except CommandError as error:
+            answered.append(Answered(request, error))
+            continue
+        faults = [CommandError(e.fault) for e in brought_about if isinstance(e, CommandRefused)]
+        answered.append(Answered(request, faults[0] if faults else None))
+        effects += brought_about
+    return exam, tuple(effects), tuple(answered)
+
+
+def _is_same_patient(exam: Exam, beginning: Beginning, watched: Watch, reading: ScreenReading | None) -> bool:
+    """Whether a held exam may go on: the banner from before the interruption stands on the screen."""
+    if exam.phase is not Phase.HELD or beginning.banner is None or watched.banner is None:
+        return False
+    banner = None if reading is None else reading.banner
+    return banner is not None and not differs(watched.banner, banner)
 
 
 def _what_happened(examiner: Examiner, subject: Subject, moment: ScreenMoment | None) -> ExamEvent | None:
@@ -104,6 +176,16 @@ def _what_happened(examiner: Examiner, subject: Subject, moment: ScreenMoment | 
             return PatientChanged(examiner.new_id(), _earlier(subject.at, since_ns))
         case _:
             return None
+
+
+def _judged(watched: Watch, happened: ExamEvent) -> Watch:
+    match happened:
+        case Acquired():
+            return judged(watched, happened.acquisition.id)
+        case Refused():
+            return judged(watched, happened.refusal.id)
+        case _:
+            return watched
 
 
 def _since(subject: Subject, pts_ns: int) -> Subject:

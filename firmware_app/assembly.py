@@ -14,6 +14,7 @@ import numpy as np
 
 from calibration.profile import load_profile
 from firmware_app import __version__
+from firmware_app.appliance import Video
 from firmware_app.config import Config, SinkConfig, SourceConfig
 from firmware_app.errors import ConfigError
 from firmware_app.exam.events import Moment
@@ -74,11 +75,14 @@ def screen_reader(profile: str) -> ScreenReader:
     return ScreenReader(load_profile(profile))
 
 
-def examiner_of(reader: ScreenReader, model: Model | None, new_id: Callable[[], UUID]) -> Examiner:
+def examiner_of(
+    reader: ScreenReader, model: Model | None, new_id: Callable[[], UUID], *, previews: bool = False
+) -> Examiner:
     """What an examination needs; without a model it decodes the stiffness, and no network scores."""
     if model is None:
         return Examiner(reader, None, LSM_RANGE_KPA, new_id)
-    return Examiner(reader, model.engine, model.bundle.manifest.bar_range_kpa, new_id, model.familiarity)
+    bar_range_kpa = model.bundle.manifest.bar_range_kpa
+    return Examiner(reader, model.engine, bar_range_kpa, new_id, model.familiarity, previews=previews)
 
 
 def appliance_of(config: Config, opened: Opened, reader: ScreenReader) -> Appliance:
@@ -109,15 +113,18 @@ def with_runtime(appliance: Appliance, engine: ChosenEngine) -> Appliance:
     )
 
 
-def captured_at(frame: Frame) -> Moment:
-    """When a live frame was captured, on the wall clock and on this boot's clock."""
-    age = timedelta(microseconds=(monotonic_ns() - frame.captured_ns) // 1000)
-    return Moment(datetime.now(timezone.utc) - age, frame.captured_ns, frame.pts_ns)
+def captured_at(event: Video) -> Moment:
+    """When a live frame was captured, on the wall clock and on this boot's clock; of anything else, now."""
+    now_ns = monotonic_ns()
+    captured_ns, pts_ns = (event.captured_ns, event.pts_ns) if isinstance(event, Frame) else (now_ns, 0)
+    age = timedelta(microseconds=(now_ns - captured_ns) // 1000)
+    return Moment(datetime.now(timezone.utc) - age, captured_ns, pts_ns)
 
 
-def recorded_at(frame: Frame) -> Moment:
+def recorded_at(event: Video) -> Moment:
     """When a recorded frame was shown: time counts from the beginning of the recording, as if in 1970."""
-    return Moment(_EPOCH + timedelta(microseconds=frame.pts_ns // 1000), frame.pts_ns, frame.pts_ns)
+    pts_ns = event.pts_ns if isinstance(event, Frame) else 0
+    return Moment(_EPOCH + timedelta(microseconds=pts_ns // 1000), pts_ns, pts_ns)
 
 
 def time_trusted() -> bool:

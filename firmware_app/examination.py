@@ -39,6 +39,7 @@ class Examiner:
         new_id: gives fresh ids.
         familiarity: tells pictures that the networks cannot know; None: nobody does.
         stopwatch: times reading, cutting and scoring.
+        previews: whether live pictures are scored now and then, see `preview`.
     """
 
     reader: ScreenReader
@@ -47,6 +48,7 @@ class Examiner:
     new_id: Callable[[], UUID]
     familiarity: Familiarity | None = None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    previews: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def replay(
         for step in follow(pipeline.frames(threading.Event()), examiner, recorded_at):
             if isinstance(step.event, StreamEnded):
                 broke_off = step.event.error
-            elif isinstance(step.event, Frame) and step.at is not None:
+            elif isinstance(step.event, Frame):
                 frames, pts_ns = frames + 1, step.event.pts_ns
                 on_frame()
                 for effect in step.effects:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -202,6 +203,12 @@ class InferenceConfig(Section):
     )
 
 
+def _runtime_directory() -> Path | None:
+    """The folder that systemd has made for this service, in memory."""
+    folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(folder) if folder else None
+
+
 class RecordsConfig(Section):
     """`[records]`: what is kept on the appliance."""
 
@@ -214,6 +221,11 @@ class RecordsConfig(Section):
         title="Picture of each result",
         default=None,
         description="PNG of the overlay at each result; default: none is written",
+    )
+    memory: Path | None = Field(
+        title="Memory of the banner",
+        default_factory=_runtime_directory,
+        description="folder on a RAM disk that remembers the banner over a crash; default: the service's own",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from firmware_app.health.witnesses import Witnesses
-from firmware_app.ward.mqtt import LinkState
+from firmware_app.ward.link import LinkState
 from firmware_app.ward.publication import Appliance
 from firmware_app.wording import Rung
 

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.health_message import Health, MachineHealth, StageLatency
-from firmware_app.ward.mqtt import LinkState
+from firmware_app.ward.link import LinkState
 from firmware_app.wording import Rung
 
 Labelled = Mapping[str, float | None]

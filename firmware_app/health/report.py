@@ -22,7 +22,8 @@ from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.frame_meter import PipelineStatistics
 from firmware_app.video.stream_events import SignalLost, StreamEnded
 from firmware_app.ward import health_message as message
-from firmware_app.ward.mqtt import Link, Ward
+from firmware_app.ward.link import Link
+from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.publication import Appliance
 from firmware_app.wording import Rung
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from firmware_app.health.machine import Machine
 from firmware_app.health.stopwatch import Stopwatch
 from firmware_app.video.frame_meter import PipelineStatistics
-from firmware_app.ward.mqtt import Link
+from firmware_app.ward.link import Link
 
 Trouble = Callable[[], "str | None"]
 """Why something cannot be done, in words; None: it can."""

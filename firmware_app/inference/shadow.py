@@ -1,7 +1,7 @@
 """The shadow: a second engine that scores what the first has scored, only to count where they differ.
 
 It works in a thread of its own, with an engine of its own, and never delays a result: while it is busy,
-acquisitions pass it by.
+pictures pass it by.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Disagreement:
 
     Attributes:
         name: of the shadow's engine; empty until it is open.
-        compared: acquisitions that both have scored.
-        passed_by: acquisitions that came while the shadow was busy or had failed.
+        compared: pictures that both have scored, live previews among them.
+        passed_by: pictures that came while the shadow was busy or had failed.
         largest_difference: of any probability of GM, EM and GM+EM.
-        stage_flips: acquisitions whose GM+EM probabilities pass another number of cut-offs.
+        stage_flips: pictures whose GM+EM probabilities pass another number of cut-offs.
         failure: why the shadow has ended; None: it has not.
     """
 

@@ -2,9 +2,10 @@
 
 The banner's areas are sampled on a grid of the reference screen, at the fraction of a pixel that the
 registration gives, and cut into blocks about a letter wide. Each block becomes `NUMBERS` random projections
-whose weights are drawn anew by each process and never leave it. Two blocks are as far apart as their
+whose weights are drawn anew at each boot and never leave its memory. Two blocks are as far apart as their
 projections are, so that one small letter stands out from what a codec does; but nothing can be looked up in a
-digest, and it is kept in memory only.
+digest, and it is kept in memory only: in that of the process, and on a RAM disk for the process that follows
+it after a crash (`banner_memory`).
 """
 
 from __future__ import annotations
@@ -38,14 +39,37 @@ and more, H.264 and MJPEG of a still banner up to 4,000."""
 STEADY = 10.0
 """Reference pixels by which a registration may be made more exact without another place for the banner."""
 
-_SALT = secrets.randbits(128)
+SALT_BITS = 128
 _Weights = npt.NDArray[np.float32]
+
+
+def draw_salt() -> int:
+    """A fresh salt."""
+    return secrets.randbits(SALT_BITS)
+
+
+class _Salted:
+    """The salt of this process: drawn at the first use, unless it goes on with the one of its forerunner."""
+
+    salt: int | None = None
+
+
+def use_salt(salt: int) -> None:
+    """Go on with the salt of the process before; digests made earlier are not comparable any more."""
+    _Salted.salt = salt
+    _weights.cache_clear()
+
+
+def _salt() -> int:
+    if _Salted.salt is None:
+        _Salted.salt = draw_salt()
+    return _Salted.salt
 
 
 @cache
 def _weights(rows: int) -> _Weights:
     """Salted weights of a block that is so many cells high, (rows x COLUMNS, NUMBERS)."""
-    rng = np.random.default_rng([_SALT, rows])
+    rng = np.random.default_rng([_salt(), rows])
     return (rng.standard_normal((rows * COLUMNS, NUMBERS)) * FINENESS).astype(np.float32)
 
 

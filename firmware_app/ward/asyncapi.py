@@ -12,6 +12,7 @@ import yaml
 from pydantic.json_schema import JsonSchemaValue, models_json_schema
 
 from firmware_app.ward import messages
+from firmware_app.ward.commands import COMMANDS, Answer
 from firmware_app.ward.health_message import Health
 from firmware_app.ward.publication import EXAM_EXPIRY_S, HEALTH_EXPIRY_S, RESULT_EXPIRY_S, ROOT
 from firmware_app.wording import NOTICE
@@ -39,6 +40,7 @@ SUMMARIES: dict[messages.Topic, str] = {
     "result": "The outcome of an exam; an empty payload takes it away (new exam, or withdrawn).",
     "health": "How the appliance is, every few seconds: rates, latencies, drops, temperatures, disks.",
 }
+ANSWERS = "answer"
 PARAMETERS = {
     "site": {"description": "hospital or department, as configured"},
     "device": {"description": "appliance, unique within the site"},
@@ -57,9 +59,12 @@ def json_schemas() -> dict[str, JsonSchemaValue]:
 
 def document() -> JsonSchemaValue:
     """The whole contract as an AsyncAPI 3.0 document."""
-    models = [model for group in MODELS.values() for model in group]
+    sent: list[type[messages.Payload]] = [model for group in MODELS.values() for model in group]
+    sent.append(Answer)
+    received: list[type[messages.Payload]] = list(COMMANDS.values())
     _, definitions = models_json_schema(
-        [(model, "serialization") for model in models], ref_template="#/components/schemas/{model}"
+        [(model, "serialization") for model in sent] + [(model, "validation") for model in received],
+        ref_template="#/components/schemas/{model}",
     )
     return {
         "asyncapi": "3.0.0",
@@ -70,10 +75,17 @@ def document() -> JsonSchemaValue:
             "license": {"name": "MIT"},
         },
         "defaultContentType": "application/json",
-        "channels": {topic: _channel(topic) for topic in messages.TOPICS},
-        "operations": {f"publish_{topic}": _operation(topic) for topic in messages.TOPICS},
+        "channels": {
+            **{topic: _channel(topic) for topic in messages.TOPICS},
+            **{f"command_{name}": _command_channel(name) for name in COMMANDS},
+            ANSWERS: _answer_channel(),
+        },
+        "operations": {
+            **{f"publish_{topic}": _operation(topic) for topic in messages.TOPICS},
+            **{f"receive_{name}": _command_operation(name) for name in COMMANDS},
+        },
         "components": {
-            "messages": {model.__name__: _message(model) for model in models},
+            "messages": {model.__name__: _message(model) for model in (*sent, *received)},
             "schemas": definitions["$defs"],
         },
     }
@@ -98,10 +110,46 @@ def _operation(topic: messages.Topic) -> JsonSchemaValue:
     }
 
 
+def _command_channel(name: str) -> JsonSchemaValue:
+    model = COMMANDS[name]
+    return {
+        "address": f"{ROOT}/{{site}}/{{device}}/command/{name}",
+        "description": _first_line(model),
+        "parameters": PARAMETERS,
+        "messages": {model.__name__: {"$ref": f"#/components/messages/{model.__name__}"}},
+    }
+
+
+def _answer_channel() -> JsonSchemaValue:
+    return {
+        "address": f"{ROOT}/{{site}}/{{device}}/answer/{{client}}",
+        "description": "Answers to commands: the response topic that the command named, below `answer/`.",
+        "parameters": {**PARAMETERS, "client": {"description": "whoever gave the command"}},
+        "messages": {"Answer": {"$ref": "#/components/messages/Answer"}},
+    }
+
+
+def _command_operation(name: str) -> JsonSchemaValue:
+    return {
+        "action": "receive",
+        "channel": {"$ref": f"#/channels/command_{name}"},
+        "summary": _first_line(COMMANDS[name]),
+        "bindings": {"mqtt": {"qos": 0, "retain": False, "bindingVersion": "0.2.0"}},
+        "reply": {
+            "address": {"location": "$message.header#/responseTopic"},
+            "channel": {"$ref": f"#/channels/{ANSWERS}"},
+        },
+    }
+
+
+def _first_line(model: type[messages.Payload]) -> str:
+    return (model.__doc__ or "").strip().splitlines()[0]
+
+
 def _message(model: type[messages.Payload]) -> JsonSchemaValue:
     return {
         "name": model.__name__,
-        "summary": (model.__doc__ or "").strip().splitlines()[0],
+        "summary": _first_line(model),
         "contentType": "application/json",
         "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
     }

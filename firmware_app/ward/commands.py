@@ -6,7 +6,6 @@ patient's exam. Whatever is wrong with a command, its answer says so, and nothin
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -48,13 +47,10 @@ ExamId = Annotated[UUID, Field(description="the exam that the sender sees; anoth
 class StartCommand(Payload):
     """Begin a new exam; an open one is closed."""
 
-    name: Literal["start"] = Field(default="start", exclude=True)
-
 
 class DiscardCommand(Payload):
     """Take an acquisition out."""
 
-    name: Literal["discard"] = Field(default="discard", exclude=True)
     exam_id: ExamId
     acquisition_id: UUID | None = Field(default=None, description="null: the last one")
 
@@ -62,21 +58,18 @@ class DiscardCommand(Payload):
 class FinishCommand(Payload):
     """End the exam with what there is; a result needs three acquisitions."""
 
-    name: Literal["finish"] = Field(default="finish", exclude=True)
     exam_id: ExamId
 
 
 class CancelCommand(Payload):
     """End the exam without a result."""
 
-    name: Literal["cancel"] = Field(default="cancel", exclude=True)
     exam_id: ExamId
 
 
 class ResumeCommand(Payload):
     """It is the same patient: go on with the exam that an interruption holds."""
 
-    name: Literal["resume"] = Field(default="resume", exclude=True)
     exam_id: ExamId
 
 
@@ -88,7 +81,6 @@ def _bounded(key: str) -> object:
 class SerumCommand(Payload):
     """Serum values of the patient of this exam; they are neither stored nor published."""
 
-    name: Literal["serum"] = Field(default="serum", exclude=True)
     exam_id: UUID | None = Field(description="the exam that the sender sees; null: none is open yet")
     ast_u_l: Annotated[float, _bounded("ast_u_l")]
     ast_uln_u_l: Annotated[float, _bounded("ast_uln_u_l")]
@@ -135,9 +127,6 @@ def parse_command(name: str, payload: bytes) -> Command:
     if len(payload) > LONGEST_BYTES:
         raise CommandError(CommandFault.MALFORMED, f"longer than {LONGEST_BYTES} bytes")
     try:
-        content = json.loads(payload or b"{}")
-        if isinstance(content, dict) and "name" in content:
-            raise CommandError(CommandFault.MALFORMED, "name: unknown key")
         return model.model_validate_json(payload or b"{}")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]

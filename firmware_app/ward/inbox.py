@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from firmware_app.ward.commands import Answer, Command
+from firmware_app.ward.commands import Answer, Command, CommandError
 
 WAITING = 16
 """Commands that may wait; the loop takes all of them at every frame."""
@@ -23,12 +23,14 @@ class Request:
     """A command on its way.
 
     Attributes:
-        command: checked.
+        name: of the command, as it was called.
+        command: what is asked, or why that cannot be read.
         origin: where it comes from, for the audit log.
         answer: called once on the main thread, after what the command brought about is on the disk.
     """
 
-    command: Command
+    name: str
+    command: Command | CommandError
     origin: Literal["mqtt", "bedside"]
     answer: Callable[[Answer], None]
 

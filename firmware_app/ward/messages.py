@@ -189,6 +189,11 @@ class Header(Payload):
     software: str
     time: AwareDatetime = Field(description="UTC")
     time_trusted: bool = Field(description="whether the clock was synchronised")
+    sequence: Count = Field(
+        default=0,
+        description="grows from message to message of this appliance, over restarts too: their order where "
+        "the clock is not to be trusted; 0 in a replay",
+    )
     notice: str
 
 
@@ -196,10 +201,10 @@ class Shadow(Payload):
     """A second runtime scores what the first has scored; nothing that is published rests on it."""
 
     runtime: str = Field(description="of the shadow; empty until it has started")
-    compared: Count = Field(description="acquisitions that both have scored")
-    passed_by: Count = Field(description="acquisitions that it had no time for")
+    compared: Count = Field(description="pictures that both have scored, live previews among them")
+    passed_by: Count = Field(description="pictures that it had no time for")
     largest_difference: Probability = Field(description="of any probability of GM, EM and GM+EM")
-    stage_flips: Count = Field(description="acquisitions whose GM+EM passes another number of cut-offs")
+    stage_flips: Count = Field(description="pictures whose GM+EM passes another number of cut-offs")
     failure: str | None = Field(description="why it has ended; null: it has not")
 
 

@@ -4,8 +4,10 @@ MQTT 5, QoS 1. `publish` only puts a message into the outbox and never waits for
 its own hands one message after the other to paho and takes it from the outbox when the broker has
 acknowledged it, so the order holds over any outage, and over a crash where the outbox is a file. The status
 is kept apart: the newest one is published at every connection (birth), by the broker if the appliance
-vanishes (will), and at the end (death). Health is kept apart, too: only the newest one waits, and only for
-as long as nothing else does.
+vanishes (will), and at the end (death). `despatch` says what goes next.
+
+The session outlives a short outage (`SESSION_S`). Commands are received at QoS 0 all the same: what was asked
+while the appliance was away is nobody's wish any more.
 
 This is the only module that imports paho.
 """
@@ -13,57 +15,44 @@ This is the only module that imports paho.
 from __future__ import annotations
 
 import logging
-import socket
+import random
 import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError, ConfigError
+from firmware_app.ward.commands import Answer
+from firmware_app.ward.despatch import Despatch, Parcel
 from firmware_app.ward.health_message import Health
+from firmware_app.ward.link import Link, LinkState, complaint_of
 from firmware_app.ward.messages import Status
-from firmware_app.ward.outbox import Instant, Letter, Outbox
-from firmware_app.ward.publication import HEALTH_EXPIRY_S, Publication
+from firmware_app.ward.outbox import Instant, Outbox
+from firmware_app.ward.publication import Publication
+from firmware_app.ward.reception import Incoming, may_answer
 
 LOG = logging.getLogger(__name__)
 QOS = 1
-EXPIRY_AFTER_REBOOT_S = 60
-"""What waited over a reboot may be of yesterday: it is delivered, but no display keeps it."""
-BACK_OFF_S = (1, 10)
+SESSION_S = 60
+"""The broker keeps the session over an outage of so long."""
+LARGEST_PACKET = 65_536
+"""The broker sends nothing larger; a command has at most 4 KiB."""
+BACK_OFF_S = (1.0, 10.0)
 """Shortest and longest pause between two attempts to connect; it doubles from one to the next."""
+JITTER = 0.4
+"""Share by which the pauses differ from device to device and from outage to outage: a broker that comes back
+is not met by the whole hospital in the same second."""
 
 
-class LinkState(str, Enum):
-    """How the appliance and the broker stand."""
-
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    UNREACHABLE = "unreachable"
-    REFUSED = "refused"
-    LOST = "lost"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """The connection: its state, what the broker or the network said, and what waits.
-
-    `trouble` is None, or why what waits is kept in memory only.
-    """
-
-    state: LinkState
-    detail: str
-    queued: int
-    dropped: int
-    trouble: str | None = None
+_FRESH = SubscribeOptions(qos=0, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
 
 
 class Ward:
@@ -74,19 +63,29 @@ class Ward:
         root: the topic above all topics of this appliance.
         birth: first status.
         death: what the broker shall say when the appliance has vanished.
+        outbox: what waits; None: one of its own, as configured.
+        on_command: called on paho's thread for each command; None: nobody takes commands.
     """
 
-    def __init__(self, config: MqttConfig, root: str, birth: Status, death: Status) -> None:
+    def __init__(  # noqa: PLR0913 - where, who, and what waits
+        self,
+        config: MqttConfig,
+        root: str,
+        birth: Status,
+        death: Status,
+        *,
+        outbox: Outbox | None = None,
+        on_command: Callable[[Incoming], None] | None = None,
+    ) -> None:
         self._config = config
         self._root = root
         self._death = death
+        self._on_command = on_command
         self._changed = threading.Condition()
-        self._status: Status | None = birth
-        self._health: Health | None = None
+        self._despatch = Despatch(root, outbox or Outbox(config.queue, config.outbox), birth)
         self._state = LinkState.CONNECTING
         self._detail = ""
         self._acknowledged: dict[int, ReasonCode] = {}
-        self._last_status = birth
         self._closing = False
         self._client = _client_for(config, client_id=root.replace("/", "-"))
         self._client.will_set(f"{root}/status", death.to_json(), QOS, retain=True)
@@ -94,14 +93,14 @@ class Ward:
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
-        self._outbox = Outbox(config.queue, config.outbox)
+        self._client.on_message = self._on_message
         self._sender = threading.Thread(target=self._send_all, name="ward-sender", daemon=True)
 
     @property
     def link(self) -> Link:
         """The connection as it stands."""
         with self._changed:
-            outbox = self._outbox
+            outbox = self._despatch.outbox
             return Link(self._state, self._detail, len(outbox), outbox.dropped, outbox.trouble)
 
     def connect(self, timeout_s: float = 5.0) -> None:
@@ -112,7 +111,13 @@ class Ward:
             ConfigError: the address cannot be used at all.
         """
         try:
-            self._client.connect_async(self._config.host, self._config.port, self._config.keepalive_s)
+            self._client.connect_async(
+                self._config.host,
+                self._config.port,
+                self._config.keepalive_s,
+                clean_start=paho.MQTT_CLEAN_START_FIRST_ONLY,
+                properties=_session(),
+            )
         except ValueError as error:
             raise ConfigError(
                 f"the broker's address {self._config.host!r} cannot be used: {error}"
@@ -126,24 +131,38 @@ class Ward:
             state, detail = self._state, self._detail
         if state is not LinkState.CONNECTED:
             self.close(timeout_s=0.0)
-            raise BrokerError(_complaint(self._config, state, detail))
+            raise BrokerError(complaint_of(self._config, state, detail))
 
-    def publish(self, publication: Publication) -> None:
-        """Put a message into the outbox; returns when it is on the disk, whatever the network does."""
+    def publish(self, *publications: Publication, exam: bytes | None = None) -> None:
+        """Put messages into the outbox; returns when they are on the disk, whatever the network does.
+
+        Args:
+            publications: in this order.
+            exam: as it stands after them, kept with them.
+        """
         with self._changed:
-            self._outbox.put(publication, Instant.now())
+            self._despatch.outbox.commit(publications, Instant.now(), exam)
             self._changed.notify_all()
 
     def publish_status(self, status: Status) -> None:
         """Replace the status; only the newest one is ever sent."""
         with self._changed:
-            self._status = self._last_status = status
+            self._despatch.say_status(status)
             self._changed.notify_all()
 
     def publish_health(self, health: Health) -> None:
-        """Replace the health that waits; it goes out when nothing else waits, and never enters the outbox."""
+        """Replace the state of health; only the newest one is ever sent, after all that must not be lost."""
         with self._changed:
-            self._health = health
+            self._despatch.say_health(health)
+            self._changed.notify_all()
+
+    def answer(self, incoming: Incoming, answer: Answer) -> None:
+        """Answer a command, if its sender asked for that at a topic where this appliance may answer."""
+        topic = incoming.response_topic
+        if topic is None or not may_answer(self._root, topic):
+            return
+        with self._changed:
+            self._despatch.answer(topic, answer, incoming.correlation)
             self._changed.notify_all()
 
     def close(self, timeout_s: float = 3.0) -> None:
@@ -152,10 +171,10 @@ class Ward:
             if self._closing:
                 return
             if self._state is LinkState.CONNECTED:
-                self._changed.wait_for(lambda: not len(self._outbox) and self._status is None, timeout_s)
-                self._status = self._death
+                self._changed.wait_for(lambda: self._despatch.is_empty, timeout_s)
+                self._despatch.say_last(self._death)
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._status is None, timeout_s)
+                self._changed.wait_for(lambda: self._despatch.is_empty, timeout_s)
             self._closing = True
             self._changed.notify_all()
         if self._sender.is_alive():
@@ -163,59 +182,40 @@ class Ward:
         self._client.disconnect()
         self._client.loop_stop()
         with self._changed:
-            self._outbox.close()
+            self._despatch.outbox.close()
             self._state, self._detail = LinkState.CLOSED, ""
 
     def _send_all(self) -> None:
-        """Send one acknowledged message after the other: the newest status, what waits, the newest health."""
+        """Send one message after the other, each when the one before is acknowledged."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or self._is_due())
                 if self._closing:
                     return
-                status = self._status
-                head = self._outbox.head() if status is None and len(self._outbox) else None
-                health = self._health if status is None and head is None else None
-            if status is not None:
-                sent = self._deliver(
-                    f"{self._root}/status", status.to_json().encode(), retain=True, expiry_s=None
-                )
-            elif head is not None:
-                sent = self._deliver(
-                    f"{self._root}/{head.topic}", head.payload, retain=head.retain, expiry_s=_left_s(head)
-                )
-            elif health is not None:
-                sent = self._deliver(
-                    f"{self._root}/health",
-                    health.to_json().encode(),
-                    retain=False,
-                    expiry_s=HEALTH_EXPIRY_S,
-                )
+                parcel = self._despatch.next(Instant.now())
+            if parcel is None or not self._deliver(parcel):
+                continue
             with self._changed:
-                if sent and head is not None:
-                    self._outbox.take()
-                elif sent and status is not None and self._status is status:
-                    self._status = None
-                elif sent and health is not None and self._health is health:
-                    self._health = None
+                self._despatch.sent(parcel)
                 self._changed.notify_all()
 
     def _is_due(self) -> bool:
-        waits = self._status is not None or self._health is not None or len(self._outbox) > 0
-        return waits and self._state is LinkState.CONNECTED
+        return self._state is LinkState.CONNECTED and self._despatch.has_next
 
-    def _deliver(self, topic: str, payload: bytes, *, retain: bool, expiry_s: int | None) -> bool:
+    def _deliver(self, parcel: Parcel) -> bool:
         """Hand a message to paho and wait for the broker's word; paho repeats it after an outage."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho leaves it untyped
         properties.ContentType = "application/json"
-        if expiry_s is not None:
-            properties.MessageExpiryInterval = expiry_s
-        mid = self._client.publish(topic, payload, QOS, retain, properties).mid
+        if parcel.expiry_s is not None:
+            properties.MessageExpiryInterval = parcel.expiry_s
+        if parcel.correlation is not None:
+            properties.CorrelationData = parcel.correlation
+        mid = self._client.publish(parcel.topic, parcel.payload, QOS, parcel.retain, properties).mid
         with self._changed:
             self._changed.wait_for(lambda: self._closing or mid in self._acknowledged)
             reason = self._acknowledged.pop(mid, None)
         if reason is not None and reason.is_failure:
-            LOG.warning("the broker refuses a message on %s: %s", topic, reason)
+            LOG.warning("the broker refuses a message on %s: %s", parcel.topic, reason)
         return reason is not None
 
     # paho calls these on its own thread.
@@ -224,7 +224,7 @@ class Ward:
         self,
         _client: paho.Client,
         _userdata: None,
-        _flags: paho.ConnectFlags,
+        flags: paho.ConnectFlags,
         reason: ReasonCode,
         _p: Properties | None,
     ) -> None:
@@ -233,8 +233,10 @@ class Ward:
                 self._state, self._detail = LinkState.REFUSED, str(reason)
             else:
                 self._state, self._detail = LinkState.CONNECTED, ""
-                self._status = self._last_status
+                self._despatch.connected(remembered=flags.session_present)
             self._changed.notify_all()
+        if not reason.is_failure and self._on_command is not None:
+            self._client.subscribe(f"{self._root}/command/+", options=_FRESH)
         LOG.log(logging.WARNING if reason.is_failure else logging.INFO, "the broker answers: %s", reason)
 
     def _on_connect_fail(self, _client: paho.Client, _userdata: None) -> None:
@@ -255,6 +257,7 @@ class Ward:
             if self._state is LinkState.CONNECTED:
                 self._state, self._detail = LinkState.LOST, str(reason)
             self._changed.notify_all()
+        self._client.reconnect_delay_set(*_back_off_s())  # type: ignore[arg-type]  # fractions of seconds work
 
     def _on_publish(
         self, _client: paho.Client, _userdata: None, mid: int, reason: ReasonCode, _p: Properties
@@ -262,6 +265,20 @@ class Ward:
         with self._changed:
             self._acknowledged[mid] = reason
             self._changed.notify_all()
+
+    def _on_message(self, _client: paho.Client, _userdata: None, message: paho.MQTTMessage) -> None:
+        if self._on_command is None:
+            return
+        properties = message.properties
+        self._on_command(
+            Incoming(
+                name=message.topic.rpartition("/")[2],
+                payload=bytes(message.payload),
+                retained=message.retain,
+                response_topic=getattr(properties, "ResponseTopic", None),
+                correlation=getattr(properties, "CorrelationData", None),
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,11 +313,11 @@ class Subscriber:
         try:
             self._client.connect(config.host, config.port, config.keepalive_s)
         except OSError as error:
-            raise BrokerError(_complaint(config, LinkState.UNREACHABLE, str(error))) from error
+            raise BrokerError(complaint_of(config, LinkState.UNREACHABLE, str(error))) from error
         self._client.loop_start()
         if not self._subscribed.wait(5.0):
             self.close()
-            raise BrokerError(_complaint(config, LinkState.REFUSED, "no answer to the subscription"))
+            raise BrokerError(complaint_of(config, LinkState.REFUSED, "no answer to the subscription"))
 
     def close(self) -> None:
         """Leave the broker and stop the thread."""
@@ -311,7 +328,7 @@ class Subscriber:
 def _client_for(config: MqttConfig, client_id: str) -> paho.Client:
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5)
     client.connect_timeout = 3.0
-    client.reconnect_delay_set(*BACK_OFF_S)
+    client.reconnect_delay_set(*_back_off_s())  # type: ignore[arg-type]  # fractions of seconds work
     if config.username is not None:
         client.username_pw_set(config.username, _password(config))
     if config.tls:
@@ -340,28 +357,14 @@ def _password(config: MqttConfig) -> str | None:
     return lines[0]
 
 
-def _left_s(letter: Letter) -> int | None:
-    """Expiry that is left: the time in the outbox counts."""
-    if letter.expiry_s is None:
-        return None
-    age_s = letter.age_s(Instant.now())
-    if age_s is None:
-        return min(letter.expiry_s, EXPIRY_AFTER_REBOOT_S)
-    return max(1, letter.expiry_s - int(age_s))
+def _back_off_s() -> tuple[float, float]:
+    """Shortest and longest pause, drawn anew."""
+    shortest, longest = (pause_s * (1 + random.uniform(-JITTER, 0)) for pause_s in BACK_OFF_S)
+    return shortest, longest
 
 
-def _complaint(config: MqttConfig, state: LinkState, detail: str) -> str:
-    address = f"{config.host}:{config.port}"
-    if state is LinkState.REFUSED:
-        return f"the broker at {address} refuses the connection ({detail}): check user, password and its log"
-    cause = detail or _network_cause(config)
-    return f"no broker at {address} ({cause}): start it, or correct host and port in [mqtt]"
-
-
-def _network_cause(config: MqttConfig) -> str:
-    """Why it cannot be reached; paho does not tell."""
-    try:
-        with socket.create_connection((config.host, config.port), timeout=2.0):
-            return "something answers, but not as an MQTT broker with these TLS settings"
-    except OSError as error:
-        return error.strerror or str(error)
+def _session() -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+    properties.SessionExpiryInterval = SESSION_S
+    properties.MaximumPacketSize = LARGEST_PACKET
+    return properties

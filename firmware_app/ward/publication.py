@@ -79,7 +79,7 @@ class Appliance:
         """Everything that it says to people."""
         return sentences(self.language)
 
-    def header(self, time: datetime, *, time_trusted: bool) -> messages.Header:
+    def header(self, time: datetime, *, time_trusted: bool, sequence: int = 0) -> messages.Header:
         """What stands on every message."""
         return messages.Header(
             runtime=self.runtime,
@@ -88,6 +88,7 @@ class Appliance:
             software=self.software,
             time=time,
             time_trusted=time_trusted,
+            sequence=sequence,
             notice=NOTICE,
         )
 
@@ -108,10 +109,11 @@ class Publication:
 
 
 def publication_of(
-    effect: Effect, at: Moment, appliance: Appliance, *, time_trusted: bool
+    effect: Effect, at: Moment, appliance: Appliance, *, time_trusted: bool, sequence: int = 0
 ) -> Publication | None:
     """What an effect publishes; None: nothing (a refused command is answered, not published)."""
-    header, words = appliance.header(at.utc, time_trusted=time_trusted), appliance.words
+    header = appliance.header(at.utc, time_trusted=time_trusted, sequence=sequence)
+    words = appliance.words
     match effect:
         case ExamChanged():
             message = exam_message(effect.exam, appliance.manifest, header, words)
@@ -131,7 +133,12 @@ def publication_of(
 
 
 def status_message(
-    appliance: Appliance, capture: CaptureState | None, time: datetime, *, time_trusted: bool
+    appliance: Appliance,
+    capture: CaptureState | None,
+    time: datetime,
+    *,
+    time_trusted: bool,
+    sequence: int = 0,
 ) -> messages.Status:
     """Birth and life of the appliance; its death with a capture of None.
 
@@ -139,7 +146,7 @@ def status_message(
     """
     told: list[Rung] = [rung for rung in appliance.degraded if rung is not Rung.BROKER_AWAY]
     return messages.Status(
-        **dict(appliance.header(time, time_trusted=time_trusted)),
+        **dict(appliance.header(time, time_trusted=time_trusted, sequence=sequence)),
         state="offline" if capture is None else "online",
         site=appliance.site,
         device=appliance.device,

@@ -16,8 +16,8 @@ from firmware_app.health.witnesses import Witnesses
 from firmware_app.journey import Frame, ScreenPlacement, ScreenReading, View
 from firmware_app.video.frame_meter import PipelineStatistics
 from firmware_app.ward.health_message import Health
-from firmware_app.ward.mqtt import Link, LinkState
-from tests.firmware_app.exam_examples import appliance
+from firmware_app.ward.link import Link, LinkState
+from tests.firmware_app.exam_examples import appliance, moment
 
 NOTHING = PipelineStatistics(0, 0, 0, 0, 0, 0, None)
 PLACEMENT = ScreenPlacement(1.0, 1.0, 0.0, 0.0, 0.25, 16.0, 235.0)
@@ -42,7 +42,7 @@ def frame_step(captured_ns: int = 0, *, placed: bool = True) -> Step:
     """A step that a frame brought about."""
     frame = Frame(np.zeros((8, 8, 3), np.uint8), 0, 0, captured_ns)
     reading = ScreenReading(8, 8, View.OTHER, registration=PLACEMENT if placed else None)
-    return Step(frame, reading, None, Exam())
+    return Step(frame, reading, moment(0), Exam())
 
 
 def witnesses(

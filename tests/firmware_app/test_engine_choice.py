@@ -306,6 +306,6 @@ def test_status_tells_the_runtime_its_reason_and_the_shadow(bundle: Bundle) -> N
     assert "Orin FP32 failed" in str(status.runtime_reason)
     assert status.shadow is not None
     assert (status.shadow.compared, status.shadow.stage_flips) == (5, 1)
-    shown = overlay_of(Step(StreamEnded(None), None, None, Exam()), speaker)
+    shown = overlay_of(Step(StreamEnded(None), None, exam_examples.moment(0), Exam()), speaker)
     assert shown.runtime.endswith("GPU failed")
     engine.close()

@@ -16,8 +16,8 @@ from firmware_app.health.ladder import RESERVE_BYTES, Ladder
 from firmware_app.health.witnesses import Witnesses
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward import asyncapi
+from firmware_app.ward.link import Link, LinkState
 from firmware_app.ward.messages import BundleEvent
-from firmware_app.ward.mqtt import Link, LinkState
 from firmware_app.ward.publication import Appliance, status_message
 from firmware_app.wording import Rung, sentences
 from tests.firmware_app.exam_examples import BIRTH, appliance

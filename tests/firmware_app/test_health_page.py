@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from firmware_app.health import page as page_module
 from firmware_app.health.page import HealthPage
 from firmware_app.health.stopwatch import Stage
-from firmware_app.ward.mqtt import Link, LinkState
+from firmware_app.ward.link import Link, LinkState
 from tests.firmware_app.health_examples import Clock, health, witnesses
 
 HOST = "127.0.0.1"

@@ -20,8 +20,8 @@ from firmware_app.video.frame_meter import PipelineStatistics
 from firmware_app.video.stream_events import SignalLost, StreamEnded
 from firmware_app.ward import asyncapi
 from firmware_app.ward.health_message import Health
-from firmware_app.ward.mqtt import Link, LinkState
-from tests.firmware_app.exam_examples import appliance
+from firmware_app.ward.link import Link, LinkState
+from tests.firmware_app.exam_examples import appliance, moment
 from tests.firmware_app.health_examples import NOTHING, Clock, frame_step, health, witnesses
 
 
@@ -70,8 +70,8 @@ def captures() -> Iterator[tuple[Step, CaptureState]]:
     """What a report says about the video for each kind of step."""
     yield frame_step(), CaptureState.LIVE
     for state in (CaptureState.NO_SIGNAL, CaptureState.NO_DEVICE):
-        yield Step(SignalLost(state, 1.0, "no picture arrives", 0), None, None, Exam()), state
-    yield Step(StreamEnded(None), None, None, Exam()), CaptureState.ENDED
+        yield Step(SignalLost(state, 1.0, "no picture arrives", 0), None, moment(0), Exam()), state
+    yield Step(StreamEnded(None), None, moment(0), Exam()), CaptureState.ENDED
 
 
 @pytest.mark.parametrize(("step", "expected"), list(captures()))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from firmware_app.ward.broker import PrivateBroker
-from firmware_app.ward.mqtt import LinkState
+from firmware_app.ward.link import LinkState
 from tests.firmware_app.health_examples import health
 from tests.firmware_app.test_mqtt import acquisition_publication, heard, retained, settings, wait_for, ward
 

@@ -22,7 +22,8 @@ from firmware_app.errors import BrokerError, ConfigError
 from firmware_app.exam.events import Event, PatientChanged
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.broker import PrivateBroker
-from firmware_app.ward.mqtt import LinkState, Received, Subscriber, Ward
+from firmware_app.ward.link import LinkState
+from firmware_app.ward.mqtt import Received, Subscriber, Ward
 from firmware_app.ward.publication import Publication, publication_of, status_message
 from firmware_app.wording import NOTICE
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment, uid

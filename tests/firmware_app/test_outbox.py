@@ -57,7 +57,7 @@ def test_full_outbox_keeps_results_and_the_head(tmp_path: Path, on_disk: bool) -
     outbox = Outbox(3, file)
     lesser = [acquisition(number) for number in range(4)]
     for publication in (lesser[0], result(), lesser[1], lesser[2], lesser[3]):
-        outbox.put(publication, NOW)
+        outbox.commit([publication], NOW)
     assert outbox.dropped == 2
     if on_disk:
         outbox.close()
@@ -71,7 +71,7 @@ def test_what_waits_survives_a_restart_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "state" / "outbox.sqlite"
     first = Outbox(10, file)
     for publication in (acquisition(1), result(), Publication("result", None, retain=True)):
-        first.put(publication, NOW)
+        first.commit([publication], NOW)
     first.take()
     first.close()
     second = Outbox(10, file)
@@ -99,7 +99,7 @@ from tests.firmware_app.test_outbox import acquisition
 outbox = Outbox(100000, Path(sys.argv[1]))
 made = acquisition(1)
 for number in range(100000):
-    outbox.put(made, Instant.now())
+    outbox.commit([made], Instant.now())
     print(number, flush=True)
 """
 
@@ -134,7 +134,7 @@ def test_damaged_file_is_set_aside_and_never_deleted(tmp_path: Path, damage: str
     else:
         outbox = Outbox(1000, file)
         for _ in range(200):
-            outbox.put(acquisition(1), NOW)
+            outbox.commit([acquisition(1)], NOW)
         outbox.close()
         if damage == "torn":
             content = bytearray(file.read_bytes())
@@ -154,7 +154,7 @@ def test_damaged_file_is_set_aside_and_never_deleted(tmp_path: Path, damage: str
     outbox = Outbox(10, file)
     assert len(outbox) == 0
     assert outbox.trouble is None
-    outbox.put(acquisition(2), NOW)
+    outbox.commit([acquisition(2)], NOW)
     outbox.close()
     assert (tmp_path / "outbox.sqlite.damaged-1").read_bytes()[:8192] == before[:8192]
     again = Outbox(10, file)
@@ -168,15 +168,15 @@ from pathlib import Path
 from firmware_app.ward.outbox import Instant, Outbox
 from tests.firmware_app.test_outbox import acquisition, emptied
 outbox = Outbox(1000, Path(sys.argv[1]))
-outbox.put(acquisition(1), Instant.now())
+outbox.commit([acquisition(1)], Instant.now())
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (40960, hard))
 for number in range(300):
-    outbox.put(acquisition(number % 5), Instant.now())
+    outbox.commit([acquisition(number % 5)], Instant.now())
 troubled = outbox.trouble is not None
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-outbox.put(acquisition(1), Instant.now())
+outbox.commit([acquisition(1)], Instant.now())
 print(troubled, outbox.trouble, len(emptied(outbox)))
 """
 
@@ -198,7 +198,7 @@ def test_place_that_cannot_be_written_is_told_and_survived(tmp_path: Path) -> No
     """A folder that cannot be made leaves an outbox in memory that says why."""
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
     outbox = Outbox(10, tmp_path / "file" / "outbox.sqlite")
-    outbox.put(acquisition(1), NOW)
+    outbox.commit([acquisition(1)], NOW)
     assert outbox.trouble is not None
     assert emptied(outbox) == [acquisition(1).payload]
 

@@ -18,7 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError
 from firmware_app.video.capture_state import CaptureState
-from firmware_app.ward.mqtt import LinkState, Ward
+from firmware_app.ward.link import LinkState
+from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.publication import Appliance, status_message
 from tests.firmware_app.exam_examples import BIRTH
 

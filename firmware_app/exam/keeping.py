@@ -1,0 +1,44 @@
+"""The exam on the disk: to bytes and back.
+
+What the networks saw (features, activation maps) is not kept: it counts for nothing any more. Serum values
+are not kept either; they are entered again after an interruption.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+from uuid import UUID
+
+from cattrs.errors import BaseValidationError
+from cattrs.preconf.json import make_converter
+
+from firmware_app.exam.state import Exam
+from firmware_app.journey import Attention, Features
+
+FORMAT = 1
+"""Another format is not read: the exam is closed then, not guessed at."""
+
+_CONVERTER = make_converter(forbid_extra_keys=True)
+_CONVERTER.register_unstructure_hook(UUID, str)
+_CONVERTER.register_structure_hook(UUID, lambda text, _: UUID(text))
+for _heavy in (Attention, Features):
+    _CONVERTER.register_unstructure_hook(_heavy, lambda _: None)
+
+
+def to_bytes(exam: Exam) -> bytes:
+    """The exam as JSON."""
+    bare = dataclasses.replace(exam, serum=None)
+    return json.dumps({"format": FORMAT, "exam": _CONVERTER.unstructure(bare)}).encode()
+
+
+def from_bytes(content: bytes) -> Exam | None:
+    """The exam; None: it is of another format, or damaged."""
+    try:
+        kept: dict[str, Any] = json.loads(content)
+        if kept["format"] != FORMAT:
+            return None
+        return _CONVERTER.structure(kept["exam"], Exam)
+    except (ValueError, TypeError, KeyError, BaseValidationError):
+        return None
