@@ -200,7 +200,7 @@ def test_retained_message_expires(broker: PrivateBroker) -> None:
     made = publication_of(effects[-1], moment(1), appliance(), time_trusted=True)
     assert made is not None
     with ward(settings(broker, required=True)) as running:
-        running.publish(replace(made, expiry_s=1))
+        running.publish(replace(made, expiry_s=3))
         wait_for(lambda: running.link.queued == 0)
         assert retained(settings(broker), "exam") is not None
         time.sleep(2.1)
