@@ -16,9 +16,9 @@ APT_CORE := \
 	libgl1 \
 	fonts-dejavu-core fonts-liberation fonts-wqy-microhei
 APT_DEMO := mosquitto mosquitto-clients npm
-APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl
+APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl tcc
 
-.PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu check format bench clean
+.PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu faults check format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -80,6 +80,10 @@ test-slow: setup-test ## run the tests that take minutes
 
 test-gpu: setup-test setup-jetson ## run the tests that need a GPU with TensorRT (on the Jetson)
 	@$(BIN)/python -m pytest -m gpu
+
+faults: setup-test ## make 200 faults in 50 exams and check every promise (about 25 minutes; EXAMS=, FAULTS=, SEED=)
+	@$(BIN)/python -m tests.faults.campaign --exams $(or $(EXAMS),50) --faults $(or $(FAULTS),200) --seed $(or $(SEED),1) \
+		--out benchmarks/results/faults.json
 
 check: setup-test ## lint, types, import contracts
 	@$(BIN)/ruff check .
