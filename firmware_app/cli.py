@@ -23,6 +23,7 @@ from firmware_app.assembly import appliance_of, screen_reader
 from firmware_app.bundle_commands import bundle_group, keys_of, trust_option
 from firmware_app.config import load_config, render_config, system_path
 from firmware_app.config.migrations import migrate_file
+from firmware_app.config.secrecy import exposed
 from firmware_app.config.settings import VERSION
 from firmware_app.config.showing import config_as_json, schema_as_json
 from firmware_app.errors import (
@@ -36,6 +37,7 @@ from firmware_app.errors import (
 from firmware_app.inspection import as_json, inspect_frame, load_picture, verdict_of
 from firmware_app.journey import Picture
 from firmware_app.model import Opened, load_model
+from firmware_app.notify import ServiceManager
 from firmware_app.records.verification import verify as verify_audit
 from firmware_app.reports.command import report
 from firmware_app.wording import NOTICE
@@ -60,15 +62,32 @@ def cli() -> None:
 
 @cli.command()
 @_config_option
-def run(config_path: Path | None) -> None:
+@click.option(
+    "--safe-mode/--no-safe-mode",
+    default=None,
+    help="With a configuration that cannot be used: stay visible and tell why. Default: as a service only.",
+)
+def run(config_path: Path | None, *, safe_mode: bool | None) -> int:
     """Run the appliance on its configured source until it is stopped."""
+    from firmware_app import safe_mode as standing_by  # noqa: PLC0415 - as below
     from firmware_app.live import run as run_appliance  # noqa: PLC0415 - GStreamer is loaded only where it is used
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda _number, _frame: stop.set())
-    run_appliance(load_config(config_path), stop)
+    try:
+        config = load_config(config_path)
+        for sentence in exposed(config, system_path(config_path)):
+            logging.getLogger(__name__).warning("%s", sentence)
+        run_appliance(config, stop)
+    except standing_by.UNUSABLE as error:
+        if not (ServiceManager().is_there if safe_mode is None else safe_mode):
+            raise
+        complaint = " ".join(str(error).split())
+    else:
+        return DONE
+    return standing_by.run(config_path, complaint, stop)
 
 
 @cli.command()

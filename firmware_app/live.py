@@ -24,6 +24,7 @@ from firmware_app.assembly import (
     with_runtime,
 )
 from firmware_app.config import Config
+from firmware_app.config.salvage import keep, state_folder
 from firmware_app.errors import SourceError
 from firmware_app.exam.events import Moment
 from firmware_app.exam.keeping import from_bytes
@@ -102,6 +103,7 @@ def run(config: Config, stop: threading.Event) -> None:
             Screen(pipeline, config.records.snapshot),
             health,
         )
+        keep(config, state_folder())
         manager = ServiceManager()
         manager.ready(runs)
         beginning = Beginning(exam_of(outbox), memory.before)

@@ -30,6 +30,11 @@ class ServiceManager:
         self._alive_every_ns = int(every_us) * 1000 // 4 if every_us.isdecimal() else None
         self._alive_ns: int | None = None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether this process is a service."""
+        return bool(self._address)
+
     def ready(self, status: str) -> None:
         """The first frame may come; `status` is shown by `systemctl status`."""
         self._tell(f"READY=1\nSTATUS={_one_line(status)}")

@@ -44,7 +44,7 @@ def load_config(path: Path | None) -> Config:
         raise ConfigError(f"{path}: {error}") from error
     except ValidationError as error:
         raise ConfigError(f"{path}: {_sentence(error)}") from error
-    complaint = _contradiction(config)
+    complaint = contradiction(config)
     if complaint is not None:
         raise ConfigError(f"{path}: {complaint}")
     return config
@@ -80,8 +80,8 @@ def _nearest(location: tuple[str, ...]) -> str:
     return f"; remove it (known: {', '.join(sorted(known))})"
 
 
-def _contradiction(config: Config) -> str | None:
-    """What no single key shows."""
+def contradiction(config: Config) -> str | None:
+    """What no single key shows, in one sentence; None: the settings fit together."""
     source, mqtt = config.source, config.mqtt
     checks = (
         (

@@ -240,6 +240,10 @@ class Status(Header):
     degraded_texts: list[str] = Field(
         default=[], description="the same in words, with what to do, in the same order"
     )
+    trouble: str | None = Field(
+        default=None,
+        description="why the appliance gives no results (safe mode), in one sentence; null: it works",
+    )
 
 
 class LastRefusal(Payload):

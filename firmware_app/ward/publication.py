@@ -50,6 +50,7 @@ class Appliance:
         manifest: of the loaded bundle; None: stiffness only.
         versions: of the software beneath, by name.
         bundle_event: what happened to the installed bundle at the start; None: it runs.
+        trouble: why it gives no results (safe mode); None: it works.
         language: in which it speaks to people.
         degraded: what it goes without, the gravest first; empty: nothing.
     """
@@ -66,6 +67,7 @@ class Appliance:
     runtime_degraded: bool = False
     shadow: Disagreement | None = None
     bundle_event: messages.BundleEvent | None = None
+    trouble: str | None = None
     language: Language = "en"
     degraded: tuple[Rung, ...] = ()
 
@@ -159,6 +161,7 @@ def status_message(
         bundle_event=appliance.bundle_event,
         degraded=told,
         degraded_texts=[appliance.words.rung(rung) for rung in told],
+        trouble=appliance.trouble,
     )
 
 

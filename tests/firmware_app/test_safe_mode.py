@@ -1,0 +1,239 @@
+"""Safe mode from the broken file to a subscriber: seen, with its reason and no results, left when mended."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from firmware_app.config import Config, MqttConfig, SinkConfig, SourceConfig
+from firmware_app.config.salvage import COPY, keep, kept_in, salvage
+from firmware_app.overlay.trouble_card import trouble_card
+from firmware_app.safe_mode import RESTART
+from firmware_app.ward.broker import PrivateBroker
+from firmware_app.ward.mqtt import Received, Subscriber
+from tests.conftest import PROGRAMS
+
+pytestmark = pytest.mark.timeout(180)
+PATIENCE_S = 90.0
+
+
+@dataclass
+class Service:
+    """A running appliance, started as systemd would: what it tells systemd, and what the ward hears."""
+
+    process: subprocess.Popen[str]
+    notify: socket.socket
+    inbox: queue.Queue[Received]
+    log: Path
+
+    def told(self, word: str) -> str:
+        """Wait until systemd is told something that begins with this word."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline_s:
+            message = self.notify.recv(4096).decode()
+            if message.startswith(word):
+                return message
+        raise AssertionError(f"systemd never heard {word}")
+
+    def status(self, state: str = "online") -> dict[str, Any]:
+        """Wait for a status of this state."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline_s:
+            received = self.inbox.get(timeout=PATIENCE_S)
+            content = json.loads(received.payload) if received.payload else {}
+            if received.topic.endswith("/status") and content["state"] == state:
+                return dict(content, topic=received.topic)
+        raise AssertionError(f"never {state}")
+
+    def ended(self) -> int:
+        """Wait until it has ended; its exit code."""
+        return self.process.wait(PATIENCE_S)
+
+
+@contextmanager
+def service(broker: PrivateBroker, config: Path, state: Path) -> Iterator[Service]:
+    """The appliance with a notify socket and a state folder, stopped at the end of the block."""
+    inbox: queue.Queue[Received] = queue.Queue()
+    subscriber = Subscriber(MqttConfig(host=broker.host, port=broker.port), "fibrostage/#", inbox.put)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, (state / "log").open("w") as log:
+        notify.bind(str(state / "notify"))
+        notify.settimeout(PATIENCE_S)
+        environment = {
+            **os.environ,
+            "NOTIFY_SOCKET": str(state / "notify"),
+            "WATCHDOG_USEC": "2000000",
+            "STATE_DIRECTORY": str(state),
+        }
+        command = [str(PROGRAMS / "fibrostage"), "run", "--config", str(config)]
+        process = subprocess.Popen(command, env=environment, stderr=log, text=True)
+        try:
+            yield Service(process, notify, inbox, state / "log")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE_S)
+            subscriber.close()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """The folder that systemd would keep."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    return folder
+
+
+def written(folder: Path, broker: PrivateBroker, further: str = "", mqtt: str = "") -> Path:
+    """A configuration with the broker in it, and something wrong."""
+    path = folder / "fibrostage.toml"
+    path.write_text(
+        f'site = "test"\ndevice = "bedside"\nroom = "Room 7"\n{further}\n[sink]\nkind = "none"\n'
+        f'[source]\nkind = "phantom"\nsocket = "{folder / "scanner.sock"}"\n'
+        f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\nrequired = false\n{mqtt}',
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_a_broken_file_is_told_to_everyone_and_left_when_mended(tmp_path: Path, state: Path) -> None:
+    """Ward and systemd hear the reason, the watchdog is fed, nothing else is published; mended, it ends."""
+    with PrivateBroker() as broker:
+        path = written(tmp_path, broker, 'profil = "mach30"')
+        with service(broker, path, state) as appliance:
+            ready = appliance.told("READY=1")
+            assert "unknown setting profil; did you mean profile?" in ready
+            assert "STATUS=safe mode: " in ready
+            status = appliance.status()
+            assert status["topic"] == "fibrostage/v1/test/bedside/status"
+            assert (status["room"], status["capture"]) == ("Room 7", "starting")
+            assert "did you mean profile?" in status["trouble"]
+            assert status["bundle_id"] is None
+            for _ in range(3):
+                appliance.told("WATCHDOG=1")
+
+            written(tmp_path, broker, "profile = 7")  # another mistake: it stays, and says the new reason
+            assert appliance.status("offline")["trouble"] is not None
+            assert "setting profile" in appliance.status()["trouble"]
+
+            written(tmp_path, broker)
+            appliance.told("STOPPING=1")
+            assert appliance.ended() == RESTART
+            assert appliance.status("offline")
+            topics = {received.topic.rsplit("/", 1)[1] for received in appliance.inbox.queue}
+            assert topics <= {"status"}
+    assert "Traceback" not in appliance.log.read_text()
+
+
+def test_without_a_readable_file_the_last_broker_is_told(tmp_path: Path, state: Path) -> None:
+    """A file that is no TOML any more: site, device and broker are those of the last good run."""
+    with PrivateBroker() as broker:
+        mqtt = MqttConfig(host=broker.host, port=broker.port)
+        keep(Config(site="test", device="bedside", sink=SinkConfig(kind="none"), mqtt=mqtt), state)
+        path = tmp_path / "fibrostage.toml"
+        path.write_text('site = "test\n')
+        with service(broker, path, state) as appliance:
+            status = appliance.status()
+            assert status["topic"] == "fibrostage/v1/test/bedside/status"
+            assert "not valid TOML" in status["trouble"]
+            assert "line 1" in status["trouble"]
+            path.unlink()
+            assert appliance.status("offline")
+            assert "No such file" in appliance.status()["trouble"]
+        assert appliance.ended() == 0  # asked to stop
+
+
+@pytest.mark.parametrize(
+    ("further", "mqtt", "words"),
+    [
+        ('profile = "echopac"', "", "echopac"),
+        ('bundle = "/nowhere/bundle"', "", "/nowhere/bundle"),
+        ("", 'cert_file = "a.pem"', "mqtt.cert_file and mqtt.key_file belong together"),
+        ("", 'username = "u"\npassword_file = "/nowhere/password"', "/nowhere/password"),
+    ],
+)
+def test_what_the_file_names_counts_as_well(
+    tmp_path: Path, state: Path, further: str, mqtt: str, words: str
+) -> None:
+    """A profile, a bundle or a password that is not there, and settings that contradict each other."""
+    with PrivateBroker() as broker:
+        kept = MqttConfig(host=broker.host, port=broker.port)
+        keep(Config(site="test", device="bedside", mqtt=kept), state)
+        with service(broker, written(tmp_path, broker, further, mqtt), state) as appliance:
+            assert words in appliance.status()["trouble"]
+            written(tmp_path, broker)
+            assert appliance.ended() == RESTART
+
+
+def test_a_sound_run_is_kept_for_a_bad_day(tmp_path: Path, state: Path) -> None:
+    """With a sound file it runs, tells no trouble, and keeps what safe mode would need."""
+    with PrivateBroker() as broker:
+        with service(broker, written(tmp_path, broker), state) as appliance:
+            assert "safe mode" not in appliance.told("READY=1")
+            assert appliance.status()["trouble"] is None
+        kept = kept_in(state)
+        assert (kept.site, kept.device, kept.room) == ("test", "bedside", "Room 7")
+        assert kept.mqtt.port == broker.port
+
+
+def test_what_is_kept_holds_no_secret(state: Path) -> None:
+    """An encoder's address with a password in it is left out, one without is kept."""
+    secret = SourceConfig(kind="rtsp", url="rtsp://admin:s3cret@encoder/stream")
+    keep(Config(source=secret), state)
+    assert "s3cret" not in (state / COPY).read_text()
+    assert kept_in(state) == Config()
+    plain = Config(source=SourceConfig(kind="rtsp", url="rtsp://encoder/stream"))
+    keep(plain, state)
+    assert kept_in(state) == plain
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"site": 7}', '{"siet": "a"}', "\x00"])
+def test_a_damaged_copy_is_no_obstacle(state: Path, content: str) -> None:
+    """Whatever became of the copy, the defaults are there."""
+    (state / COPY).write_text(content)
+    assert kept_in(state) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("site = 'here'\nroom = 7\n[mqtt]\nhost = 'b'", {"site": "here", "room": "kept", "host": "b"}),
+        ("siet = 'here'", {"site": "kept", "host": "kept"}),
+        ("[mqtt]\nhost = 'b'\nport = 'x'", {"host": "kept"}),
+        ("[mqtt]\nhost = 'b'\nca_file = 'without-tls'", {"host": "kept"}),
+        ("version = 99\nsite = 'here'", {"site": "here"}),
+        ("= 1", {"site": "kept", "room": "kept", "host": "kept"}),
+    ],
+)
+def test_sound_parts_of_a_broken_file_are_used(
+    tmp_path: Path, text: str, expected: Mapping[str, str]
+) -> None:
+    """Each sound part of the file counts, every other one as it was kept."""
+    path = tmp_path / "fibrostage.toml"
+    path.write_text(text)
+    kept = Config(site="kept", room="kept", mqtt=MqttConfig(host="kept"))
+    found = salvage(path, kept)
+    seen = {"site": found.site, "room": found.room, "host": found.mqtt.host}
+    assert {name: seen[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("size", [(1440, 1080), (1920, 1080), (720, 576), (640, 480), (1080, 1920)])
+def test_card_fits_every_screen(size: tuple[int, int]) -> None:
+    """The longest sentence fits: the card lies inside the screen, and is there to be seen."""
+    sentence = "/etc/fibrostage/fibrostage.toml: unknown setting mqtt.hosst; did you mean host? " * 12
+    (patch,) = trouble_card(sentence + "x" * 300, *size)
+    height, width = patch.pixels.shape[:2]
+    assert 0 <= patch.x <= size[0] - width
+    assert 0 <= patch.y <= size[1] - height
+    assert np.count_nonzero(patch.pixels[..., 3] > 200) > 0.9 * height * width
