@@ -53,7 +53,7 @@ $(STAMPS)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) --no-deps tensorrt-stubs # types only: with its dependencies it would want TensorRT itself
 	@touch $@ $(STAMPS)/core
 
-build/department: $(wildcard firmware_app/department/*) | $(STAMPS)/apt-DEMO
+build/department: $(wildcard $(addprefix firmware_app/department/,*.html *.css *.js *.json)) | $(STAMPS)/apt-DEMO
 	@npm ci --silent --no-audit --no-fund --ignore-scripts --prefix firmware_app/department
 	@rm -rf $@ && mkdir -p $@
 	@cp firmware_app/department/*.html firmware_app/department/*.css firmware_app/department/*.js \

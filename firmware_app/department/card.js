@@ -4,23 +4,7 @@
 
 const SCALE_KPA = 40;
 const TICKS_KPA = [0, 10, 20, 30, 40];
-const PHASES = {
-  waiting: "Waiting for a freeze",
-  scanning: "Scanning",
-  complete: "Complete",
-  closed: "Closed",
-};
-const CAPTURE = {
-  starting: "starting",
-  live: "online",
-  no_device: "no video device",
-  no_cable: "no video cable",
-  no_signal: "no video signal",
-  unsupported_timing: "video format not supported",
-  frozen_source: "video stands still",
-  bad_colours: "wrong colours",
-  ended: "video ended",
-};
+const NEEDED = 5;
 const THRESHOLDS = [
   ["ge_s2", "\u2265S2"],
   ["ge_s3", "\u2265S3"],
@@ -34,69 +18,144 @@ function element(tag, text = "", className = "") {
   return made;
 }
 
-/** Hours and minutes, where the page stands. */
-function clock(time) {
-  return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+/** Writes only what differs: a browser lays out anew whatever is touched. */
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }
 
-function percent(probability) {
-  const whole = Math.round(probability * 100);
-  if (whole === 0) return "<1 %";
-  return whole === 100 ? ">99 %" : `${whole} %`;
-}
-
-/** Makes an empty card; `update` fills it. */
+/** Makes an empty card; `updateCard` fills it. */
 function createCard() {
   const root = document.getElementById("card").content.firstElementChild.cloneNode(true);
   const part = Object.fromEntries([...root.querySelectorAll("[data-part]")].map((p) => [p.dataset.part, p]));
+  part.outcome.setAttribute("aria-label", words.outcome);
+  write(part.lsm_name, words.stiffness);
   const bars = THRESHOLDS.map(([key, label]) => {
     const fill = element("i");
     const value = element("b");
     const meter = element("dd");
     meter.append(fill, value);
-    part.bars.append(element("dt", label), meter);
+    const row = element("div");
+    row.append(element("dt", label), meter);
+    part.bars.append(row);
     return { key, fill, value };
+  });
+  part.strip.append(...TICKS_KPA.map((kpa) => mark(kpa, "tick", String(kpa))));
+  part.room.addEventListener("click", () => {
+    const open = root.dataset.open !== "true";
+    root.dataset.open = String(open);
+    part.room.setAttribute("aria-expanded", String(open));
   });
   return { root, part, bars };
 }
 
-/** Shows an appliance on its card. */
-function updateCard({ root, part, bars }, appliance) {
+/** Shows an appliance on its card. `state` and `rank` are those of ward.js; gives the rank that it has now. */
+function updateCard(card, appliance, state, rank) {
+  const { root, part, bars } = card;
   const { status, exam } = appliance;
-  const online = status?.state === "online";
-  root.dataset.online = String(online);
-  part.room.textContent = status?.room || appliance.device;
-  part.place.textContent = `${appliance.site} / ${appliance.device}`;
-  part.state.textContent = online ? (CAPTURE[status.capture] ?? status.capture) : "offline";
-  part.state.dataset.capture = online ? status.capture : "offline";
-  part.foot.textContent = [status?.runtime ?? "no model", status?.bundle_id, status?.profile_id, status?.software]
-    .filter(Boolean)
-    .join("  \u00b7  ");
-  updateExam(part, exam);
-  updateOutcome(part, bars, outcome(appliance));
+  root.dataset.rank = rank;
+  root.dataset.online = String(state !== "offline");
+  write(part.room, status?.room || appliance.device);
+  write(part.place, `${appliance.site} / ${appliance.device}`);
+  const stateText = textOfState(appliance, state);
+  write(part.state, stateText);
+  part.state.dataset.state = state;
+  const models = [status?.runtime ?? words.no_model, status?.bundle_id, status?.profile_id, status?.software];
+  write(part.foot, models.filter(Boolean).join("  \u00b7  "));
+  try {
+    if ([status, exam, appliance.result].some((message) => message?.unreadable)) throw new Error("not readable");
+    const shown = outcome(appliance);
+    updateExam(card, exam);
+    updateOutcome(part, bars, shown);
+    tell(part, ...sentenceOf(appliance, state));
+    updateNote(part.note, appliance);
+    write(part.brief, briefOf(appliance, state, shown, rank, stateText));
+    root.dataset.unreadable = "false";
+    return rank;
+  } catch (error) {
+    // One appliance whose messages cannot be shown must not take the others down.
+    console.error(`messages of ${appliance.key} cannot be shown`, error);
+    return blank(card);
+  }
 }
 
 /** Shows that an appliance says what this page does not understand; nothing half shown is left. */
-function blankCard({ root, part }) {
+function blank({ root, part }) {
   root.dataset.unreadable = "true";
+  root.dataset.rank = "alarm";
   part.outcome.hidden = true;
-  part.dots.replaceChildren();
-  part.phase.textContent = "";
-  part.sentence.textContent = "This appliance speaks another version: update the page.";
-  part.sentence.dataset.severity = "alarm";
+  part.exam.hidden = true;
+  write(part.note, "");
+  write(part.brief, words.other_version);
+  tell(part, words.other_version, "alarm");
+  return "alarm";
 }
 
-function updateExam(part, exam) {
-  const n = exam?.phase === "waiting" ? 0 : (exam?.n ?? 0);
-  const needed = exam?.needed ?? 5;
-  part.phase.textContent = exam ? (PHASES[exam.phase] ?? exam.phase) : "No exam";
-  part.phase.dataset.phase = exam?.phase ?? "none";
-  const dots = Array.from({ length: needed }, (_, i) => element("li", "", i < n ? "counted" : ""));
-  const label = element("li", `${n} of ${needed}`, "count");
-  part.dots.replaceChildren(...dots, label);
-  const refusal = exam?.last_refusal;
-  part.sentence.textContent = exam?.text ? exam.text + (refusal?.detail ? ` (${refusal.detail})` : "") : "";
-  part.sentence.dataset.severity = exam?.phase === "closed" ? "quiet" : (refusal?.severity ?? "quiet");
+function textOfState({ offlineMs, heardMs }, state) {
+  const since = state === "silent" ? heardMs : offlineMs;
+  const key = state === "offline" && since ? "offline_since" : state;
+  return fill(words.state[key] ?? state, { time: clock(since) });
+}
+
+function tell(part, text, severity) {
+  write(part.sentence, text);
+  part.sentence.dataset.severity = severity;
+}
+
+/** What there is to say, and how grave it is: first about the video, then about the exam. */
+function sentenceOf({ status, exam }, state) {
+  if (state === "silent") return [words.silent_remedy, "alarm"];
+  if (state === "trouble") return [status.trouble, "alarm"];
+  if (said.captures[state]?.[1]) return [said.captures[state][1], UNTROUBLED.has(state) ? "quiet" : "alarm"];
+  if (state === "offline" || !exam) return ["", "quiet"];
+  if (exam.phase === "closed") return [said.closings[exam.closing] ?? exam.text ?? "", "quiet"];
+  if (exam.phase === "held") return [said.phases.held[1], "notice"];
+  const refusal = exam.last_refusal;
+  if (!refusal) return [exam.text ?? "", "quiet"];
+  const [text, remedy] = said.refusals[refusal.reason] ?? [refusal.text, refusal.remedy];
+  const detail = text === refusal.text && refusal.detail ? ` (${refusal.detail})` : ""; // in our language
+  return [`${text}${said.colon}${remedy}${detail}`, refusal.severity];
+}
+
+/** What it goes without, the gravest of it, if a hand or a technician is wanted. */
+function updateNote(note, { status }) {
+  const [text, remedy, severity] = status?.state === "online" ? (lacksOf(status)[0] ?? ["", "", "quiet"]) : ["", "", "quiet"];
+  note.dataset.severity = severity;
+  write(note, severity === "quiet" ? "" : text + (remedy && said.colon + remedy));
+}
+
+/** The one line of a small card. */
+function briefOf({ status, exam }, state, shown, rank, stateText) {
+  if (rank === "offline") return stateText;
+  if (rank === "alarm" && state !== "live") return stateText;
+  if (rank === "alarm") return (lacksOf(status)[0] ?? sentenceOf({ status, exam }, state))[0];
+  if (rank === "running") return `${words.phase.scanning} ${progressOf(exam)}`;
+  if (shown?.kind === "past") return fill(words.past_brief, { time: clock(shown.estimate.time) });
+  if (shown && rank !== "held") return kindOf(shown);
+  return phaseOf(exam);
+}
+
+function phaseOf(exam) {
+  return words.phase[exam?.phase ?? "none"] ?? exam.phase;
+}
+
+function progressOf(exam) {
+  return fill(words.progress, { n: exam?.n ?? 0, needed: exam?.needed ?? NEEDED });
+}
+
+function updateExam({ root, part }, exam) {
+  const n = exam?.n ?? 0;
+  const needed = exam?.needed ?? NEEDED;
+  part.exam.hidden = false;
+  write(part.phase, phaseOf(exam));
+  root.dataset.phase = exam?.phase ?? "none";
+  write(part.count, progressOf(exam));
+  while (part.dots.childElementCount - 1 > needed) part.dots.firstElementChild.remove();
+  while (part.dots.childElementCount - 1 < needed) part.dots.prepend(element("i"));
+  [...part.dots.children].slice(0, needed).forEach((dot, i) => dot.classList.toggle("counted", i < n));
+}
+
+function kindOf({ kind, estimate }) {
+  return fill(words[kind], { n: estimate.n_acquisitions, time: clock(estimate.time) });
 }
 
 function updateOutcome(part, bars, shown) {
@@ -104,36 +163,36 @@ function updateOutcome(part, bars, shown) {
   if (!shown) return;
   const { kind, estimate } = shown;
   part.outcome.dataset.kind = kind;
-  part.kind.textContent = {
-    provisional: `Provisional, ${estimate.n_acquisitions} acquisitions`,
-    result: `Result, ${clock(estimate.time)}`,
-    past: `Last exam, ${clock(estimate.time)}`,
-  }[kind];
+  write(part.kind, kindOf(shown));
   const [low, high] = estimate.stage_interval;
-  part.stage.textContent = estimate.probabilities ? estimate.stage_text : "no stage";
-  part.stage.dataset.indeterminate = String(estimate.indeterminate);
+  write(part.stage, estimate.probabilities ? estimate.stage_text : words.no_stage);
+  part.stage.dataset.kind = !estimate.probabilities ? "none" : estimate.indeterminate ? "interval" : "stage";
   for (const step of part.scale.children) {
     const stage = Number(step.dataset.stage);
     step.classList.toggle("open", Boolean(estimate.probabilities) && stage >= low && stage <= high);
   }
-  for (const { key, fill, value } of bars) {
+  for (const { key, fill: filled, value } of bars) {
     const probability = estimate.probabilities?.[key];
-    fill.style.width = `${(probability ?? 0) * 100}%`;
-    value.textContent = probability === undefined ? "\u2013" : percent(probability);
+    filled.style.width = `${(probability ?? 0) * 100}%`;
+    write(value, probability === undefined ? "\u2013" : percent(probability));
   }
   updateStiffness(part, estimate);
   part.reliability.dataset.ok = String(estimate.reliability.ok);
-  part.reliability.textContent = estimate.reliability.ok ? "Reliable" : estimate.reliability.texts.join(". ");
+  write(part.reliability, estimate.reliability.ok ? words.reliable : doubtsOf(estimate.reliability));
   updateMethods(part.methods, estimate.methods);
+}
+
+function doubtsOf({ reasons, texts }) {
+  return reasons.map((reason, i) => said.doubts[reason] ?? texts[i]).join(LANGUAGE === "zh" ? "；" : ". ");
 }
 
 function updateStiffness(part, estimate) {
   const { mean_kpa: mean, median_kpa: median, iqr_over_median: spread } = estimate.lsm;
-  part.lsm.textContent = `${mean.toFixed(1)} kPa`;
-  part.spread.textContent = `median ${median.toFixed(1)}, IQR/median ${Math.round(spread * 100)} %`;
+  write(part.lsm, `${number(mean, 1)}\u00a0kPa`);
+  write(part.spread, fill(words.spread, { median: number(median, 1), spread: percent(spread) }));
   const values = (estimate.evidence?.acquisitions ?? []).map((a) => a.stiffness.mean_kpa);
-  const ticks = TICKS_KPA.map((kpa) => mark(kpa, "tick", String(kpa)));
-  part.strip.replaceChildren(...ticks, ...values.map((kpa) => mark(kpa, "value")), mark(mean, "mean"));
+  for (const old of part.strip.querySelectorAll(":not(.tick)")) old.remove();
+  part.strip.append(...values.map((kpa) => mark(kpa, "value")), mark(mean, "mean"));
 }
 
 function mark(kpa, className, text = "") {
@@ -144,17 +203,17 @@ function mark(kpa, className, text = "") {
 
 function updateMethods(list, methods) {
   const rows = [];
-  for (const [name, said] of Object.entries(methods ?? {})) {
-    if (!said || name === "GM+EM") continue;
-    const text =
-      name === "LSM"
-        ? `S${said.stage === 0 ? "0-S1" : said.stage}`
-        : "value" in said
-          ? said.value.toFixed(2)
-          : THRESHOLDS.map(([key]) => percent(said[key])).join(" / ");
+  for (const [name, value] of Object.entries(methods ?? {})) {
+    if (!value || name === "GM+EM") continue;
     const row = element("div");
-    row.append(element("dt", name), element("dd", text));
+    row.append(element("dt", name), element("dd", methodText(name, value)));
     rows.push(row);
   }
   list.replaceChildren(...rows);
+}
+
+function methodText(name, value) {
+  if (name === "LSM") return value.stage === 0 ? "S0-S1" : `S${value.stage}`;
+  if ("value" in value) return number(value.value, 2);
+  return THRESHOLDS.map(([key]) => percent(value[key])).join(" / ");
 }
