@@ -34,6 +34,7 @@ from firmware_app.errors import (
     SourceError,
     WrongInputError,
 )
+from firmware_app.health.command import health_command
 from firmware_app.inspection import as_json, inspect_frame, load_picture, verdict_of
 from firmware_app.journey import Picture
 from firmware_app.model import Opened, load_model
@@ -163,6 +164,7 @@ def selftest(config_path: Path | None, *, as_json: bool) -> int:
 
 
 cli.add_command(report)
+cli.add_command(health_command)
 
 
 @cli.group()

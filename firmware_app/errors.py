@@ -57,6 +57,10 @@ class AuditBrokenError(FibrostageError):
     """The audit log was altered. Programs exit with 1."""
 
 
+class HealthError(FibrostageError):
+    """The running appliance does not tell how it is. Programs exit with 1."""
+
+
 class ReportError(WrongInputError):
     """A recorded result cannot be read, or its report cannot be written."""
 
