@@ -95,6 +95,7 @@ class Ward:
         self._client.on_publish = self._on_publish
         self._client.on_message = self._on_message
         self._sender = threading.Thread(target=self._send_all, name="ward-sender", daemon=True)
+        self._network = threading.Thread(target=self._keep_connected, name="ward-network", daemon=True)
 
     @property
     def link(self) -> Link:
@@ -122,7 +123,7 @@ class Ward:
             raise ConfigError(
                 f"the broker's address {self._config.host!r} cannot be used: {error}"
             ) from error
-        self._client.loop_start()
+        self._network.start()
         self._sender.start()
         if not self._config.required:
             return
@@ -180,10 +181,21 @@ class Ward:
         if self._sender.is_alive():
             self._sender.join()
         self._client.disconnect()
-        self._client.loop_stop()
+        if self._network.is_alive():
+            self._network.join()
         with self._changed:
             self._despatch.outbox.close()
             self._state, self._detail = LinkState.CLOSED, ""
+
+    def _keep_connected(self) -> None:
+        """Run paho, and run it again if it gives up: it must not end before the appliance does."""
+        while not self._closing:
+            try:
+                self._client.loop_forever(retry_first_connection=True)
+            except (OSError, ValueError) as error:
+                LOG.error("the MQTT client broke off (%s): it begins anew", error)  # noqa: TRY400 - no bug of ours
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing, BACK_OFF_S[0])
 
     def _send_all(self) -> None:
         """Send one message after the other, each when the one before is acknowledged."""
