@@ -7,6 +7,7 @@ are not kept either; they are entered again after an interruption.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from typing import Any
 from uuid import UUID
@@ -28,15 +29,19 @@ for _heavy in (Attention, Features):
 
 
 def to_bytes(exam: Exam) -> bytes:
-    """The exam as JSON."""
+    """The exam as JSON, behind its SHA-256."""
     bare = dataclasses.replace(exam, serum=None)
-    return json.dumps({"format": FORMAT, "exam": _CONVERTER.unstructure(bare)}).encode()
+    content = json.dumps({"format": FORMAT, "exam": _CONVERTER.unstructure(bare)}).encode()
+    return hashlib.sha256(content).digest() + content
 
 
 def from_bytes(content: bytes) -> Exam | None:
     """The exam; None: it is of another format, or damaged."""
+    digest, text = content[:32], content[32:]
+    if digest != hashlib.sha256(text).digest():
+        return None
     try:
-        kept: dict[str, Any] = json.loads(content)
+        kept: dict[str, Any] = json.loads(text)
         if kept["format"] != FORMAT:
             return None
         return _CONVERTER.structure(kept["exam"], Exam)

@@ -82,7 +82,8 @@ class Ward:
         self._death = death
         self._on_command = on_command
         self._changed = threading.Condition()
-        self._despatch = Despatch(root, outbox or Outbox(config.queue, config.outbox), birth)
+        waiting = Outbox(config.queue, config.outbox) if outbox is None else outbox
+        self._despatch = Despatch(root, waiting, birth)
         self._state = LinkState.CONNECTING
         self._detail = ""
         self._acknowledged: dict[int, ReasonCode] = {}
