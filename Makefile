@@ -18,7 +18,7 @@ APT_CORE := \
 APT_DEMO := mosquitto mosquitto-clients npm
 APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl tcc
 
-.PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu faults check format bench clean
+.PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu faults check format bench pictures clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -96,6 +96,9 @@ format: setup-test ## format the code
 
 bench: setup-test ## run the benchmarks (ONLY=name runs one)
 	@$(BIN)/python benchmarks/run.py $(ONLY)
+
+pictures: setup-test ## write the overlay's approved pictures anew; look at each before you commit it
+	@$(BIN)/python -m tests.firmware_app.overlay_gallery
 
 clean: ## remove what was built
 	rm -rf build $(VENV) firmware_app/department/node_modules

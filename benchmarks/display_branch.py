@@ -28,10 +28,13 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_app.errors import SinkError
-from firmware_app.journey import Circle, Frame, Panes, Rect, Roi, Square
-from firmware_app.overlay.drawing import OverlayState, Patch, draw
+from firmware_app.journey import Circle, Frame, Square
+from firmware_app.overlay.drawing import draw_cards, usual_areas
+from firmware_app.overlay.layers import Layer, Patch, Scene
+from firmware_app.overlay.outlines import ring_patch, square_patches
+from firmware_app.overlay.state import Estimate, OverlayState
 from firmware_app.video.frame_meter import PipelineStatistics
-from firmware_app.video.graph import composition_of
+from firmware_app.video.graph import composition_of, rectangle_of
 from firmware_app.video.pipeline import open_pipeline
 from firmware_app.video.sinks import NoSink
 from firmware_app.video.sources import PhantomSource
@@ -48,18 +51,18 @@ WIDTH, HEIGHT, RATE = 1440, 1080, 60
 STATE = OverlayState(
     runtime="OpenVINO CPU INT8",
     bundle_id="benchmark",
-    roi=Roi(Square(560, 228, 150), Square(560, 679, 150)),
-    q_box=Circle(640.0, 305.0, 60.0),
-    panes=Panes(Rect(311, 141, 775, 440), Rect(311, 592, 775, 440)),
     accepted=3,
     refused=1,
-    probabilities=(0.93, 0.71, 0.22),
-    provisional=True,
-    stage_text="S3",
-    lsm_mean_kpa=10.4,
+    estimate=Estimate("S3", False, True, 3, (0.93, 0.71, 0.22), 10.4, 10.1, 0.14),
     message=WORDINGS[Reason.BOX_UNFILLED],
-    latency_ms=47.0,
 )
+
+
+def full_overlay() -> tuple[Patch, ...]:
+    """Both cards, both squares and the ring."""
+    cards = draw_cards(STATE, usual_areas(WIDTH, HEIGHT), HEIGHT)
+    squares = [p for y in (228, 679) for p in square_patches(Square(560, y, 150), 1.0)]
+    return (*squares, ring_patch(Circle(640.0, 305.0, 60.0), 1.0), cards.outcome, cards.progress)
 
 
 def _idle(_frame: Frame) -> None:
@@ -104,7 +107,7 @@ def display(consume: Callable[[Frame], None], seconds: float) -> PipelineStatist
         with subprocess.Popen(["gst-launch-1.0", "-q", *launch.split()]) as sender:
             try:
                 source = PhantomSource(socket, WIDTH, HEIGHT, RATE)
-                overlay = draw(STATE, WIDTH, HEIGHT)
+                overlay = Scene((Layer(full_overlay()),))
                 stop = threading.Event()
                 with open_pipeline(source, NoSink(), overlay, wait_for_source=True) as pipeline:
                     timer: threading.Timer | None = None
@@ -122,7 +125,7 @@ def display(consume: Callable[[Frame], None], seconds: float) -> PipelineStatist
 def blend_in_gstreamer(patches: tuple[Patch, ...], frames: int) -> float:
     """Milliseconds per frame of composing into I420, without making the frames."""
     times = []
-    for composition in (composition_of(patches), None):
+    for composition in (composition_of([rectangle_of(patch) for patch in patches]), None):
         graph = Gst.parse_launch(
             "videotestsrc num-buffers=1 ! "
             f"video/x-raw,format=I420,width={WIDTH},height={HEIGHT} ! imagefreeze num-buffers={frames} ! "
@@ -170,7 +173,7 @@ def main() -> int:
     except SinkError as error:
         print(error, file=sys.stderr)
         return 1
-    patches = draw(STATE, WIDTH, HEIGHT)
+    patches = full_overlay()
     ours, by_hand = [], []
     for _ in range(arguments.repeats):  # side by side, so that a busy machine slows down both
         ours.append(blend_in_gstreamer(patches, 200))

@@ -90,6 +90,16 @@ class BannerAreas(_Model):
     )
 
 
+class FreeAreas(_Model):
+    """Where the scanner shows nothing."""
+
+    areas: tuple[Area, ...] = Field(
+        default=(),
+        max_length=2,
+        description="room for the overlay's left and right card; empty: low in the outer columns",
+    )
+
+
 class Units(_Model):
     """How the units of stiffness are printed."""
 
@@ -155,6 +165,7 @@ class ScreenProfile(_Model):
     freeze: Freeze
     banner: BannerAreas
     readout: ReadOutGrammar
+    overlay: FreeAreas = FreeAreas()
 
     @model_validator(mode="after")
     def _inside(self) -> ScreenProfile:
@@ -168,6 +179,7 @@ class ScreenProfile(_Model):
             self.freeze.snowflake_area,
             *self.banner.areas,
             *self.readout.areas,
+            *self.overlay.areas,
         )
         for x, y, w, h in areas:
             if x < 0 or y < 0 or w <= 0 or h <= 0 or x + w > width or y + h > height:

@@ -36,7 +36,7 @@ from firmware_app.health.witnesses import Witnesses
 from firmware_app.inference import ChosenEngine
 from firmware_app.model import open_model
 from firmware_app.notify import ServiceManager
-from firmware_app.overlay.screen import Screen
+from firmware_app.overlay.display import Display
 from firmware_app.records.journal import audited
 from firmware_app.screen.banner_memory import BannerMemory
 from firmware_app.video.capture_state import CaptureState
@@ -100,7 +100,13 @@ def run(config: Config, stop: threading.Event) -> None:
         health = parts.enter_context(open_health(config, witnesses, ward))
         listeners: Sequence[Listener] = (
             Publisher(outbox, ward, audit, time_trusted, examiner.stopwatch),
-            Screen(pipeline, config.records.snapshot),
+            Display(
+                pipeline,
+                reader.profile,
+                activation_map=config.overlay.activation_map,
+                latency=config.overlay.latency,
+                snapshot=config.records.snapshot,
+            ),
             health,
         )
         keep(config, state_folder())

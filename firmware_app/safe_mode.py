@@ -30,6 +30,7 @@ from firmware_app.errors import (
 )
 from firmware_app.journey import Frame
 from firmware_app.notify import ServiceManager
+from firmware_app.overlay.layers import Layer, Scene
 from firmware_app.overlay.trouble_card import trouble_card
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.pipeline import open_pipeline
@@ -106,7 +107,7 @@ def _turns(config: Config, complaint: str, stop: threading.Event) -> Generator[N
                 for event in pipeline.frames(stop):
                     size = _size_of(event) if isinstance(event, Frame) else shown or (1440, 1080)
                     if size != shown:
-                        pipeline.show(trouble_card(complaint, *size))
+                        pipeline.show(Scene((Layer(trouble_card(complaint, *size)),)))
                         shown = size
                     yield
                     stop.wait(_TURN_S)

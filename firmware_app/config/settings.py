@@ -105,6 +105,21 @@ class SinkConfig(Section):
     path: Path | None = Field(title="Recording", default=None, description="file: the recording")
 
 
+class OverlayConfig(Section):
+    """`[overlay]`: what is drawn over the picture, beyond what is always drawn."""
+
+    activation_map: bool = Field(
+        title="Class-activation map",
+        default=False,
+        description="true: while frozen, a map over both squares shows where the networks looked",
+    )
+    latency: bool = Field(
+        title="Latency on the overlay",
+        default=False,
+        description="true: the right card ends with the display's delay and lost frames, for the technician",
+    )
+
+
 class MqttConfig(Section):
     """`[mqtt]`: the broker."""
 
@@ -309,6 +324,7 @@ class Config(Section):
     )
     source: SourceConfig = SourceConfig()
     sink: SinkConfig = SinkConfig()
+    overlay: OverlayConfig = OverlayConfig()
     inference: InferenceConfig = InferenceConfig()
     records: RecordsConfig = RecordsConfig()
     mqtt: MqttConfig = MqttConfig()

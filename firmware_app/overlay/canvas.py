@@ -5,6 +5,7 @@ Text is FreeType's; shapes are drawn four times as large and averaged down, so t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,15 +64,24 @@ def wrapped(text: str, size_px: int, width: float, *, bold: bool = False) -> lis
     return broken(text, font(size_px, bold=bold).getlength, width)
 
 
+_WORDS = re.compile(r"[^\s\u3000-\u9fff\uff00-\uffef]+|[\u4e00-\u9fff][\u3000-\u303f\uff00-\uffef]*")
+"""What must not be broken: a run of letters but Chinese ones, or a Chinese one with the marks behind it."""
+
+
 def broken(text: str, measure: Callable[[str], float], width: float) -> list[str]:
-    """A text broken between words into lines no wider than `width`, in the unit of `measure`."""
+    """A text broken into lines no wider than `width`, in the unit of `measure`.
+
+    Between words; in Chinese between letters, but never in front of a comma or a full stop.
+    """
     lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
+    end = 0
+    for found in _WORDS.finditer(text):
+        longer = f"{lines[-1]}{text[end : found.end()]}" if lines else found.group()
+        end = found.end()
         if lines and measure(longer) <= width:
             lines[-1] = longer
         else:
-            lines.append(word)
+            lines.append(found.group())
     return lines
 
 
@@ -87,10 +97,11 @@ class Style:
 class Canvas:
     """An RGBA picture to draw on; positions and sizes are in units of a 1080-line screen."""
 
-    def __init__(self, width: float, height: float, unit: float) -> None:
+    def __init__(self, width: float, height: float, unit: float, language: Language = "en") -> None:
         """Make a transparent canvas; `unit` is pixels per unit."""
         self.unit = unit
         self.width = width
+        self.language: Language = language
         self._image = Image.new("RGBA", (self._px(width), self._px(height)))
         self._draw = ImageDraw.Draw(self._image)
 
@@ -98,7 +109,12 @@ class Canvas:
         return max(1, round(length * self.unit))
 
     def _font(self, style: Style) -> ImageFont.FreeTypeFont:
-        return font(max(_SMALLEST_PX, self._px(style.size)), bold=style.bold)
+        size = max(_SMALLEST_PX, self._px(style.size))
+        return font(size, bold=style.bold, language=self.language)
+
+    def _stroke(self, style: Style) -> float:
+        """Chinese has one weight; bold letters get a thin line around them."""
+        return style.size * self.unit / 50 if style.bold and self.language == "zh" else 0
 
     def measure(self, text: str, style: Style) -> float:
         """Width of a line of text."""
@@ -106,8 +122,14 @@ class Canvas:
 
     def text(self, x: float, baseline: float, text: str, style: Style, anchor: str = "ls") -> None:
         """Write a line on a baseline; `anchor` "ls" is flush left, "ms" centred, "rs" flush right."""
-        position = (x * self.unit, baseline * self.unit)
-        self._draw.text(position, text, fill=style.colour, font=self._font(style), anchor=anchor)
+        self._draw.text(
+            (x * self.unit, baseline * self.unit),
+            text,
+            fill=style.colour,
+            font=self._font(style),
+            anchor=anchor,
+            stroke_width=self._stroke(style),
+        )
 
     def wrap(self, text: str, style: Style, width: float) -> list[str]:
         """Break a text into lines no wider than `width`, between words."""
@@ -130,7 +152,7 @@ class Canvas:
 
     def on_panel(self, height: float, radius: float, panel: Colour, rim: Colour) -> Canvas:
         """What is drawn, cut at `height` and laid on a panel with round corners and a thin rim."""
-        result = Canvas(self.width, height, self.unit)
+        result = Canvas(self.width, height, self.unit, self.language)
         result.rounded(0, 0, self.width, height, radius, rim)
         one = 1 / self.unit
         result.hole(one, one, self.width - 2 * one, height - 2 * one, radius - one, panel)

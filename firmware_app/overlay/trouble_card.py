@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firmware_app.overlay.canvas import Canvas, Colour, Style
-from firmware_app.overlay.drawing import Patch
+from firmware_app.overlay.layers import Patch
 from firmware_app.wording import NOTICE
 
 _PANEL: Colour = (13, 16, 21, 236)

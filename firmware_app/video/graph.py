@@ -12,16 +12,20 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from firmware_app.errors import SourceError
 from firmware_app.journey import Picture
-from firmware_app.overlay.drawing import Patch
+from firmware_app.overlay.guards import Luma, ScaledLuma
+from firmware_app.overlay.layers import Patch, Scene
 from firmware_app.video import sinks, sources, stream_events
 from firmware_app.video.frame_meter import FrameMeter
 from firmware_app.video.launch import ANALYSIS, MIRROR, MIRROR_GATE, OVERLAY, SPLIT
 from firmware_app.video.mailbox import Mailbox
 from firmware_app.video.mirror import Mirror, MirrorPicture, jpeg_of
-from firmware_app.video.pixels import Layout, to_bgr
+from firmware_app.video.pixels import BufferLuma, Layout, to_bgr
 from firmware_app.video.stream_events import BusError, BusRecord, EndOfStream
 
 # GStreamer brings libunwind, whose unwinder must not stand before the compiler's own: an exception inside a
@@ -59,31 +63,33 @@ def has_element(name: str) -> bool:
     return Gst.ElementFactory.find(name) is not None
 
 
-def composition_of(patches: Sequence[Patch]) -> Gst.MiniObject | None:
-    """Build what GStreamer blends; once per change of the overlay, not per frame. None: nothing to draw."""
-    composition = None
-    for patch in patches:
-        height, width = patch.pixels.shape[:2]
-        buffer = Gst.Buffer.new_wrapped(patch.pixels.tobytes())
-        # GStreamer reads the patch's format and size from this meta; without it, it crashes.
-        GstVideo.buffer_add_video_meta(
-            buffer, GstVideo.VideoFrameFlags.NONE, GstVideo.VideoFormat.BGRA, width, height
-        )
-        rectangle = GstVideo.VideoOverlayRectangle.new_raw(
-            buffer, patch.x, patch.y, width, height, GstVideo.VideoOverlayFormatFlags.NONE
-        )
-        if composition is None:
-            composition = GstVideo.VideoOverlayComposition.new(rectangle)
-        else:
-            composition.add_rectangle(rectangle)
+def rectangle_of(patch: Patch) -> GstVideo.VideoOverlayRectangle:
+    """Prepare what GStreamer blends; once per patch, not per frame."""
+    height, width = patch.pixels.shape[:2]
+    buffer = Gst.Buffer.new_wrapped(patch.pixels.tobytes())
+    # GStreamer reads the patch's format and size from this meta; without it, it crashes.
+    GstVideo.buffer_add_video_meta(
+        buffer, GstVideo.VideoFrameFlags.NONE, GstVideo.VideoFormat.BGRA, width, height
+    )
+    return GstVideo.VideoOverlayRectangle.new_raw(
+        buffer, patch.x, patch.y, width, height, GstVideo.VideoOverlayFormatFlags.NONE
+    )
+
+
+def composition_of(rectangles: Sequence[GstVideo.VideoOverlayRectangle]) -> Gst.MiniObject | None:
+    """What GStreamer blends into a frame; None: nothing."""
+    if not rectangles:
+        return None
+    composition = GstVideo.VideoOverlayComposition.new(rectangles[0])
+    for rectangle in rectangles[1:]:
+        composition.add_rectangle(rectangle)
     return composition
 
 
 def pixels_of(sample: Gst.Sample) -> Picture:
     """Copy a sample into a contiguous BGR picture."""
-    buffer, video = sample.get_buffer(), GstVideo.VideoInfo.new_from_caps(sample.get_caps())
-    planes = GstVideo.buffer_get_video_meta(buffer) or video
-    layout = Layout(video.finfo.name, video.width, video.height, tuple(planes.offset), tuple(planes.stride))
+    buffer = sample.get_buffer()
+    layout = _layout_of(buffer, GstVideo.VideoInfo.new_from_caps(sample.get_caps()))
     mapped, info = buffer.map(Gst.MapFlags.READ)
     if not mapped:
         raise SourceError("The picture lies in memory that cannot be read: check the capture card's format.")
@@ -91,6 +97,11 @@ def pixels_of(sample: Gst.Sample) -> Picture:
         return to_bgr(info.data, layout)
     finally:
         buffer.unmap(info)
+
+
+def _layout_of(buffer: Gst.Buffer, video: GstVideo.VideoInfo) -> Layout:
+    planes = GstVideo.buffer_get_video_meta(buffer) or video
+    return Layout(video.finfo.name, video.width, video.height, tuple(planes.offset), tuple(planes.stride))
 
 
 def parse(launch: str) -> Gst.Pipeline:
@@ -101,10 +112,67 @@ def parse(launch: str) -> Gst.Pipeline:
         raise SourceError(f"GStreamer is not complete, see the README: {error.message}.") from None
 
 
-class Drawing:
-    """What the overlay draws; outlives the sessions, and is replaced as a whole."""
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A scene, its patches as GStreamer takes them, and what was composed of them by verdict."""
 
-    composition: Gst.MiniObject | None = None
+    scene: Scene
+    rectangles: dict[Patch, GstVideo.VideoOverlayRectangle]
+    compositions: dict[tuple[bool, ...], Gst.MiniObject | None]
+
+
+class Drawing:
+    """What the overlay draws; outlives the sessions.
+
+    The owner replaces the scene as a whole; GStreamer's thread looks at each frame and draws what holds.
+    """
+
+    def __init__(self) -> None:
+        self._prepared = _Prepared(Scene(), {}, {})
+        self._video: GstVideo.VideoInfo | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the picture that is drawn on; None: none was seen yet."""
+        return None if self._video is None else (self._video.width, self._video.height)
+
+    def show(self, scene: Scene) -> None:
+        """Draw this from the next frame on."""
+        known = self._prepared.rectangles
+        patches = [p for layer in scene.layers for p in (*layer.patches, *layer.otherwise)]
+        rectangles = {patch: known.get(patch) or rectangle_of(patch) for patch in patches}
+        self._prepared = _Prepared(scene, rectangles, {})
+
+    def begin(self, caps: Gst.Caps) -> None:
+        """Frames of this form follow."""
+        self._video = GstVideo.VideoInfo.new_from_caps(caps)
+
+    def over(self, buffer: Gst.Buffer) -> Gst.MiniObject | None:
+        """What is drawn over this frame."""
+        prepared = self._prepared
+        if self._video is None or prepared.scene.size not in {None, self.size}:
+            return None
+        verdict = self._look(prepared.scene, buffer, self._video)
+        if verdict not in prepared.compositions:
+            chosen = [prepared.rectangles[patch] for patch in prepared.scene.patches(verdict)]
+            prepared.compositions[verdict] = composition_of(chosen)
+        return prepared.compositions[verdict]
+
+    @staticmethod
+    def _look(scene: Scene, buffer: Gst.Buffer, video: GstVideo.VideoInfo) -> tuple[bool, ...]:
+        if not scene.is_guarded:
+            return scene.verdict(None)
+        mapped, info = buffer.map(Gst.MapFlags.READ)
+        if not mapped:
+            return scene.verdict(None)
+        try:
+            luma: Luma = BufferLuma(np.frombuffer(info.data, np.uint8), _layout_of(buffer, video))
+            if scene.measured not in {None, scene.size} and scene.measured is not None:
+                across, down = video.width / scene.measured[0], video.height / scene.measured[1]
+                luma = ScaledLuma(luma, across, down)
+            return scene.verdict(luma)
+        finally:
+            buffer.unmap(info)
 
 
 class Session:
@@ -154,6 +222,7 @@ class Session:
         self._handlers += [
             (self._analysis, self._analysis.connect("new-sample", self._on_sample)),
             (overlay, overlay.connect("draw", self._on_draw)),
+            (overlay, overlay.connect("caps-changed", self._on_form)),
         ]
         arrival = self._graph.get_by_name(sources.ARRIVAL) or self._graph.get_by_name(SPLIT)
         self._probe(arrival.get_static_pad("sink"), self._on_arrival)
@@ -178,8 +247,11 @@ class Session:
             self.mailbox.put(sample)
         return Gst.FlowReturn.OK
 
-    def _on_draw(self, _overlay: Gst.Element, _sample: Gst.Sample) -> Gst.MiniObject | None:
-        return self._drawing.composition
+    def _on_draw(self, _overlay: Gst.Element, sample: Gst.Sample) -> Gst.MiniObject | None:
+        return self._drawing.over(sample.get_buffer())
+
+    def _on_form(self, _overlay: Gst.Element, caps: Gst.Caps, _width: int, _height: int) -> None:
+        self._drawing.begin(caps)
 
     def _on_composed(self, pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
         self.last_shown = (info.get_buffer(), pad.get_current_caps())

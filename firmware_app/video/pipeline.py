@@ -14,13 +14,13 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from firmware_app.errors import SinkError
 from firmware_app.journey import Frame
-from firmware_app.overlay.drawing import Patch
+from firmware_app.overlay.layers import Scene
 from firmware_app.video import sinks, sources, stream_events
 from firmware_app.video.frame_meter import FrameMeter, PipelineStatistics
 from firmware_app.video.graph import (
@@ -28,7 +28,6 @@ from firmware_app.video.graph import (
     Drawing,
     Sample,
     Session,
-    composition_of,
     has_element,
     pixels_of,
     pts_of,
@@ -55,7 +54,7 @@ class Pipeline:
         self,
         source: Source,
         sink: Sink,
-        overlay: Sequence[Patch],
+        overlay: Scene,
         mirror: Mirror | None = None,
         *,
         every_frame: bool,
@@ -160,9 +159,14 @@ class Pipeline:
         if self._meter.statistics().frames_in == 0:
             raise stream_events.no_picture(self._source, record)
 
-    def show(self, patches: Sequence[Patch]) -> None:
-        """Draw these patches over every frame from now on, in place of those before."""
-        self._drawing.composition = composition_of(patches)
+    def show(self, scene: Scene) -> None:
+        """Draw this over every frame from now on, in place of what was drawn before."""
+        self._drawing.show(scene)
+
+    @property
+    def display_size(self) -> tuple[int, int] | None:
+        """Width and height of the picture on which is drawn, pixels; None: none was shown yet."""
+        return self._drawing.size
 
     def snapshot(self, path: Path) -> None:
         """Write the newest picture of the display branch, with its overlay, as PNG.
@@ -193,7 +197,7 @@ class Pipeline:
 def open_pipeline(  # noqa: PLR0913 - its two ends, what is drawn, who watches, and how a source is treated
     source: Source,
     sink: Sink | None = None,
-    overlay: Sequence[Patch] = (),
+    overlay: Scene | None = None,
     mirror: Mirror | None = None,
     *,
     every_frame: bool = False,
@@ -204,7 +208,7 @@ def open_pipeline(  # noqa: PLR0913 - its two ends, what is drawn, who watches, 
     Args:
         source: where the video comes from.
         sink: where the display branch ends; None: nowhere.
-        overlay: what is drawn over the display from the first frame on; see `Pipeline.show`.
+        overlay: what is drawn over the display from the first frame on; None: nothing. See `Pipeline.show`.
         mirror: who watches the composed picture from elsewhere; None: the graph has no branch for it.
         every_frame: replay of a file: each frame in order, as fast as the consumer goes, without a display.
         wait_for_source: a live source that is not there yet is waited for, as after a loss of signal.
@@ -216,7 +220,7 @@ def open_pipeline(  # noqa: PLR0913 - its two ends, what is drawn, who watches, 
     sink = NoSink() if sink is None else sink
     sources.check(source, every_frame=every_frame, must_be_there=not wait_for_source)
     sinks.check(sink)
-    pipeline = Pipeline(source, sink, overlay, mirror, every_frame=every_frame)
+    pipeline = Pipeline(source, sink, overlay or Scene(), mirror, every_frame=every_frame)
     switch_s = sys.getswitchinterval()
     sys.setswitchinterval(min(switch_s, _SWITCH_S))
     try:

@@ -45,6 +45,40 @@ class Levels:
         return (self.white - self.black) / 255.0
 
 
+_LUMA_BYTES = {"I420": (0, 1), "NV12": (0, 1), "YUY2": (0, 2), "UYVY": (1, 2)}
+"""Where a pixel's luma lies in the first plane: the first byte, and bytes from pixel to pixel."""
+_BLUE_FIRST = {"BGRx": True, "BGRA": True, "RGBx": False, "RGBA": False}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BufferLuma:
+    """The luma of a picture in a mapped buffer; good for as long as it is mapped.
+
+    Attributes:
+        data: the buffer's bytes.
+        layout: any of the formats into which the overlay is blended.
+    """
+
+    data: npt.NDArray[np.uint8]
+    layout: Layout
+
+    def at(self, points: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+        """Luma (BT.601, 16-235) at whole pixels inside the picture, points (..., 2) to levels (...)."""
+        rows = self.layout.offsets[0] + points[..., 1] * self.layout.strides[0]
+        if self.layout.format in _LUMA_BYTES:
+            first, step = _LUMA_BYTES[self.layout.format]
+            return np.asarray(self.data[rows + first + points[..., 0] * step], np.float32)
+        order = (0, 1, 2) if _BLUE_FIRST[self.layout.format] else (2, 1, 0)
+        pixels = rows + 4 * points[..., 0]
+        return luma_of(np.stack([self.data[pixels + channel] for channel in order], axis=-1))
+
+
+def luma_of(bgr: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Luma (BT.601, 16-235) of BGR colours (..., 3)."""
+    return np.asarray(bgr.astype(np.float32) @ _LUMA_WEIGHTS + np.float32(16.0), np.float32)
+
+
+_LUMA_WEIGHTS = np.array([0.0980, 0.5041, 0.2570], np.float32)
 UNTOUCHED = Levels()
 """A picture that came as the scanner sent it."""
 

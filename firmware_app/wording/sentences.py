@@ -32,7 +32,8 @@ class Labels:
     Attributes:
         indeterminate: stands before an interval of stages.
         provisional, final: `{n}` acquisitions of `{needed}`.
-        preview, preview_remark: what a live frame says, and that it does not count.
+        elsewhere: the patient whom the outcome is about is not on the screen.
+        preview_remark: of probabilities of a live frame.
         mean, median, spread: of the liver stiffness; spread is IQR/median.
         spread_ok, spread_bad: which side of `{limit}` percent it is on.
         activation: caption of the class-activation map.
@@ -48,8 +49,7 @@ class Labels:
     indeterminate: str
     provisional: str
     final: str
-    unreliable: str
-    preview: str
+    elsewhere: str
     preview_remark: str
     stiffness: str
     mean: str

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from firmware_app.journey import Frame
-from firmware_app.overlay.drawing import Patch
+from firmware_app.overlay.layers import Layer, Patch, Scene
 from firmware_app.video.launch import MIRROR_RATE
 from firmware_app.video.mirror import WATCHERS, Mirror, MirrorFullError, MirrorPicture, jpeg_of
 from firmware_app.video.pipeline import Pipeline, open_pipeline
@@ -28,7 +28,7 @@ BLEND_ERROR = 45
 
 
 @contextmanager
-def live(folder: Path, mirror: Mirror, overlay: tuple[Patch, ...] = ()) -> Iterator[Pipeline]:
+def live(folder: Path, mirror: Mirror, overlay: Scene | None = None) -> Iterator[Pipeline]:
     """A pipeline on a live sender, its analysis running on a thread of its own."""
     socket, stop = folder / "scanner.sock", threading.Event()
     source = PhantomSource(socket, 320, 240, 60)
@@ -121,7 +121,7 @@ def test_the_mirror_shows_what_the_display_shows(tmp_path: Path) -> None:
     """The overlay is in it, black is black, and the frame's arrival is known."""
     colour = np.full((80, 120, 4), (40, 90, 200, 255), np.uint8)
     mirror = Mirror()
-    with live(tmp_path, mirror, (Patch(100, 60, colour),)):
+    with live(tmp_path, mirror, Scene((Layer((Patch(100, 60, colour),)),))):
         picture = first_picture(mirror)
         age_s = (time.monotonic_ns() - picture.captured_ns) / 1e9
     assert 0 < age_s < PATIENCE_S

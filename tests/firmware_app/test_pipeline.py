@@ -19,7 +19,7 @@ import pytest
 
 from firmware_app.errors import SinkError, SourceError
 from firmware_app.journey import Frame
-from firmware_app.overlay.drawing import Patch
+from firmware_app.overlay.layers import Layer, Patch, Scene
 from firmware_app.video.pipeline import Event, Pipeline, open_pipeline
 from firmware_app.video.sinks import FileSink, NoSink
 from firmware_app.video.sources import FileSource, PhantomSource, RtspSource, Source, V4l2Source
@@ -41,6 +41,10 @@ def _load_video() -> ModuleType:
 
 video = _load_video()
 """The tests are no package (import mode importlib), so the helper beside this file is loaded by its path."""
+
+
+def _drawn(*patches: Patch) -> Scene:
+    return Scene((Layer(patches),))
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +119,7 @@ def test_the_display_loses_no_frame_while_the_analysis_is_busy(clip: Path) -> No
     """A consumer that sleeps 200 ms per frame gets the newest ones; the display shows all, and in time."""
     began = time.monotonic()
     frames = []
-    with open_pipeline(FileSource(clip), NoSink(), [Patch(0, 0, _solid(255, 0, 0))]) as pipeline:
+    with open_pipeline(FileSource(clip), NoSink(), _drawn(Patch(0, 0, _solid(255, 0, 0)))) as pipeline:
         for event in pipeline.frames(threading.Event()):
             if isinstance(event, Frame):
                 frames.append(event)
@@ -148,14 +152,14 @@ def test_a_snapshot_shows_the_overlay_at_its_place(tmp_path: Path) -> None:
         open_pipeline(
             PhantomSource(socket, 320, 240, 30),
             NoSink(),
-            [Patch(30, 20, _solid(255, 0, 0))],
+            _drawn(Patch(30, 20, _solid(255, 0, 0))),
             wait_for_source=True,
         ) as pipeline,
     ):
         events = pipeline.frames(threading.Event())
         _next_frame(events)
         before = _snapshot(pipeline, tmp_path / "before.png")
-        pipeline.show([Patch(200, 150, _solid(0, 255, 0)), Patch(100, 20, _solid(255, 255, 255, 128))])
+        pipeline.show(_drawn(Patch(200, 150, _solid(0, 255, 0)), Patch(100, 20, _solid(255, 255, 255, 128))))
         after_show = [_next_frame(events).number for _ in range(5)]
         after = _snapshot(pipeline, tmp_path / "after.png")
     assert len(after_show) == 5
@@ -168,7 +172,7 @@ def test_a_snapshot_shows_the_overlay_at_its_place(tmp_path: Path) -> None:
 
 def test_the_analysis_never_sees_the_overlay(plain: Path) -> None:
     """What is drawn for people stays out of the frames that are analysed."""
-    with open_pipeline(FileSource(plain), NoSink(), [Patch(0, 0, _solid(255, 0, 0))]) as pipeline:
+    with open_pipeline(FileSource(plain), NoSink(), _drawn(Patch(0, 0, _solid(255, 0, 0)))) as pipeline:
         frames = _frames(pipeline.frames(threading.Event()))
     assert frames
     assert all(np.abs(frame.pixels[:40, :60].astype(int) - (0xC0, 0x60, 0x20)).max() <= 2 for frame in frames)
@@ -177,7 +181,9 @@ def test_the_analysis_never_sees_the_overlay(plain: Path) -> None:
 def test_a_recording_is_complete_when_it_is_stopped_half_way(clip: Path, tmp_path: Path) -> None:
     """A recording holds every displayed frame with its overlay, and can be played after an early stop."""
     recording = tmp_path / "recording.mp4"
-    with open_pipeline(FileSource(clip), FileSink(recording), [Patch(30, 20, _solid(255, 0, 0))]) as pipeline:
+    with open_pipeline(
+        FileSource(clip), FileSink(recording), _drawn(Patch(30, 20, _solid(255, 0, 0)))
+    ) as pipeline:
         for event in pipeline.frames(threading.Event()):
             if isinstance(event, Frame) and event.number >= 20:
                 break
@@ -398,7 +404,7 @@ def test_opening_and_closing_leaks_nothing(clip: Path) -> None:
     source = FileSource(clip)
 
     def once() -> None:
-        with open_pipeline(source, NoSink(), [Patch(0, 0, _solid(255, 0, 0))]) as pipeline:
+        with open_pipeline(source, NoSink(), _drawn(Patch(0, 0, _solid(255, 0, 0)))) as pipeline:
             _next_frame(pipeline.frames(threading.Event()))
         with open_pipeline(source, every_frame=True) as pipeline:
             _next_frame(pipeline.frames(threading.Event()))
