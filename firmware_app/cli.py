@@ -1,4 +1,4 @@
-"""The program `fibrostage`: run, replay, inspect, bundle, selftest, audit, show-config."""
+"""The program `fibrostage`: run, replay, inspect, bundle, selftest, audit, evidence, show-config."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ from firmware_app.inspection import as_json, inspect_frame, load_picture, verdic
 from firmware_app.journey import Picture
 from firmware_app.model import Opened, load_model
 from firmware_app.notify import ServiceManager
+from firmware_app.records.commands import evidence_group, replay_evidence
 from firmware_app.records.verification import verify as verify_audit
 from firmware_app.reports.command import report
 from firmware_app.wording import NOTICE
@@ -92,14 +93,21 @@ def run(config_path: Path | None, *, safe_mode: bool | None) -> int:
 
 
 @cli.command()
-@click.argument("video", type=_Path)
+@click.argument("video", type=_Path, required=False)
+@click.option(
+    "--evidence",
+    "evidence_path",
+    type=_Path,
+    help="Instead of a VIDEO: score what was kept of results again.",
+)
 @_bundle_option
 @trust_option
 @_config_option
 @_profile_option
 @click.option("--json", "as_lines", is_flag=True, help="Print one JSON object per line.")
-def replay(  # noqa: PLR0913 - one argument for each option
-    video: Path,
+def replay(  # noqa: PLR0913, PLR0917 - one argument for each option
+    video: Path | None,
+    evidence_path: Path | None,
     bundle_path: Path | None,
     trusted_files: tuple[Path, ...],
     config_path: Path | None,
@@ -108,12 +116,18 @@ def replay(  # noqa: PLR0913 - one argument for each option
     as_lines: bool,
 ) -> None:
     """Analyse a recorded VIDEO on the appliance's own path, faster than real time, with no broker."""
+    config = load_config(config_path)
+    keys = keys_of(config.bundle_keys, trusted_files)
+    if evidence_path is not None and video is None:
+        replay_evidence(evidence_path, bundle_path, config, keys, as_lines=as_lines)
+        return
+    if video is None or evidence_path is not None:
+        raise click.UsageError("name a VIDEO or --evidence, one of the two")
     from firmware_app.replay import Summary, line_of, sentence_of  # noqa: PLC0415 - see `run`
     from firmware_app.replay import replay as play  # noqa: PLC0415 - see `run`
 
     reader = screen_reader(profile)
-    config = load_config(config_path)
-    model = load_model(bundle_path, config.inference, keys_of(config.bundle_keys, trusted_files))
+    model = load_model(bundle_path, config.inference, keys)
     appliance = appliance_of(config, Opened(model), reader)
     with tqdm(desc=video.name, unit="frame", disable=not sys.stderr.isatty()) as progress:
         for line in play(video, reader, model, appliance, progress.update):
@@ -165,6 +179,7 @@ def selftest(config_path: Path | None, *, as_json: bool) -> int:
 
 cli.add_command(report)
 cli.add_command(health_command)
+cli.add_command(evidence_group)
 
 
 @cli.group()

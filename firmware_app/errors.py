@@ -61,6 +61,14 @@ class HealthError(FibrostageError):
     """The running appliance does not tell how it is. Programs exit with 1."""
 
 
+class EvidenceError(WrongInputError):
+    """Evidence of a result is missing or damaged, or cannot be written."""
+
+
+class NotReproducedError(FibrostageError):
+    """A result does not come out again from its evidence. Programs exit with 1."""
+
+
 class ReportError(WrongInputError):
     """A recorded result cannot be read, or its report cannot be written."""
 

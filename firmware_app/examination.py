@@ -138,7 +138,7 @@ def _sight(examiner: Examiner, subject: Subject, crops: Crops | None) -> Sight:
         readout=reading.readout,
         q_box=reading.q_box,
         roi=reading.roi,
-        crop_digests=None if crops is None else _digests_of(crops),
+        crop_digests=None if crops is None else crop_digests_of(crops),
         dropped=subject.dropped,
         latency_ms=_since_ms(frame),
         freeze=replace(subject.freeze, likeness=likeness),
@@ -163,7 +163,8 @@ def _wrong_range(reading: ScreenReading, trained_kpa: float) -> Rejected | None:
     )
 
 
-def _digests_of(crops: Crops) -> CropDigests:
+def crop_digests_of(crops: Crops) -> CropDigests:
+    """SHA-256 of the pixels of both crops."""
     return CropDigests(
         elastogram=hashlib.sha256(crops.elastogram.tobytes()).hexdigest(),
         gray=hashlib.sha256(crops.gray.tobytes()).hexdigest(),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Protocol
 from uuid import uuid4
 
@@ -37,6 +38,8 @@ from firmware_app.inference import ChosenEngine
 from firmware_app.model import open_model
 from firmware_app.notify import ServiceManager
 from firmware_app.overlay.display import Display
+from firmware_app.records.audit import Audit
+from firmware_app.records.evidence import EvidenceStore
 from firmware_app.records.journal import audited
 from firmware_app.screen.banner_memory import BannerMemory
 from firmware_app.video.capture_state import CaptureState
@@ -89,17 +92,20 @@ def run(config: Config, stop: threading.Event) -> None:
         if appliance.runtime_reason is not None:
             LOG.info("chosen because %s", appliance.runtime_reason)
         audit = parts.enter_context(audited(config.records.audit, _birth(appliance)))
+        publisher = Publisher(outbox, ward, audit, time_trusted, examiner.stopwatch)
+        evidence = parts.enter_context(_evidence(config, publisher, audit))
         witnesses = Witnesses(
             stopwatch=examiner.stopwatch,
             statistics=pipeline.statistics,
             machine=Machine(state_folders(config)),
             link=None if ward is None else lambda: ward.link,
-            records={} if audit is None else {"records.audit": lambda: audit.trouble},
+            records=_troubles(audit, *evidence),
             time_trusted=time_trusted,
         )
         health = parts.enter_context(open_health(config, witnesses, ward))
         listeners: Sequence[Listener] = (
-            Publisher(outbox, ward, audit, time_trusted, examiner.stopwatch),
+            publisher,
+            *evidence,
             Display(
                 pipeline,
                 reader.profile,
@@ -164,6 +170,29 @@ def _runs(appliance: Appliance) -> str:
 def _birth(appliance: Appliance) -> Status:
     now = datetime.now(timezone.utc)
     return status_message(appliance, CaptureState.STARTING, now, time_trusted=time_trusted())
+
+
+@contextmanager
+def _evidence(
+    config: Config, publisher: Publisher, audit: Audit | None
+) -> Iterator[tuple[EvidenceStore, ...]]:
+    """The store of evidence, or none; it is told after the publisher."""
+    folder, limit_mb = config.records.evidence, config.records.evidence_limit_mb
+    if folder is None:
+        yield ()
+        return
+    with closing(EvidenceStore(folder, limit_mb, lambda: publisher.published, audit)) as evidence:
+        yield (evidence,)
+
+
+def _troubles(audit: Audit | None, *evidence: EvidenceStore) -> dict[str, Callable[[], str | None]]:
+    """How to ask what troubles the records, by their settings."""
+    asked: dict[str, Callable[[], str | None]] = {}
+    if audit is not None:
+        asked["records.audit"] = lambda: audit.trouble
+    for store in evidence:
+        asked["records.evidence"] = partial(getattr, store, "trouble")
+    return asked
 
 
 @contextmanager

@@ -242,6 +242,19 @@ class RecordsConfig(Section):
         default_factory=_runtime_directory,
         description="folder on a RAM disk that remembers the banner over a crash; default: the service's own",
     )
+    evidence: Path | None = Field(
+        title="Evidence of each result",
+        default=None,
+        description="folder of the crops and metadata behind each result; default: none is kept",
+    )
+    evidence_limit_mb: int = Field(
+        title="Limit of the evidence",
+        json_schema_extra={"unit": "MB"},
+        default=2000,
+        ge=20,
+        le=1_000_000,
+        description="megabytes of evidence in all; beyond them that of the oldest results goes",
+    )
 
 
 class HealthConfig(Section):

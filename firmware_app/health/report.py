@@ -154,6 +154,7 @@ def state_folders(config: Config) -> dict[str, Path]:
     outbox, snapshot, recording = config.mqtt.outbox, config.records.snapshot, config.sink.path
     folders = {
         "records.audit": config.records.audit,
+        "records.evidence": config.records.evidence,
         "records.snapshot": None if snapshot is None else snapshot.parent,
         "sink.path": None if recording is None else recording.parent,
         "mqtt.outbox": None if outbox is None else outbox.parent,

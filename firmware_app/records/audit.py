@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 from datetime import datetime
@@ -21,6 +20,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from firmware_app.errors import AuditError
+from firmware_app.records.archive import sync
 from firmware_app.records.chain import (
     HEAD,
     ROTATED,
@@ -33,16 +33,13 @@ from firmware_app.records.chain import (
     next_line,
     number_of,
 )
+from firmware_app.records.lock import PASSING, LockedError, lock
 
 LOG = logging.getLogger(__name__)
-LOCK = "lock"
-"""Held by the one process that writes; its number stands in it."""
 FILE_BYTES = 4 << 20
 """A file that has grown beyond is followed by a new one."""
 KEEP = 50
 """Files that are kept; 50 of 4 MiB are years of exams."""
-PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE})
-"""What a disk says that is full, read-only or failing: no reason not to examine."""
 
 
 class Audit:
@@ -117,14 +114,17 @@ class Audit:
 
     def _open(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        lock = _locked(self._folder)
+        try:
+            held = lock(self._folder)
+        except LockedError as error:
+            raise AuditError(f"the audit log {error}") from error
         try:
             _mend_torn_line(self._folder)
             self._head = _found_head(self._folder)
         except BaseException:
-            os.close(lock)
+            os.close(held)
             raise
-        self._lock = lock
+        self._lock = held
 
     def _append(self, kind: str, content: JsonValue, time: datetime) -> None:
         self._take_back()
@@ -151,7 +151,7 @@ class Audit:
             try:
                 _write_whole(stream, line.data)
                 if is_new:
-                    _sync(self._folder)
+                    sync(self._folder)
                 self._write_head(line.head)
             except OSError:
                 with contextlib.suppress(OSError):
@@ -174,26 +174,6 @@ class Audit:
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(self._folder / HEAD)
-
-
-def _locked(folder: Path) -> int:
-    """The open lock; it goes with the process, however that ends."""
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
-        raise AuditError(
-            f"the audit log {folder} is in use by process {owner}: stop that one, or name another folder"
-        ) from None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    with contextlib.suppress(OSError):  # the number is for people; a full disk may refuse it
-        os.truncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-    return descriptor
 
 
 def _mend_torn_line(folder: Path) -> None:
@@ -245,11 +225,3 @@ def _beginning(files: list[Path]) -> dict[str, JsonValue]:
     """Number of the first line in the files, and the digest that it follows; None where it is damaged."""
     first = content_of(next(lines_of(files[0]), b""))
     return {"first": first.get("n"), "before": first.get("before")}
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -65,13 +65,17 @@ class Publisher:
         self._kept: Exam | None = None
         self._status: tuple[Appliance, CaptureState] | None = None
         self._capture = CaptureState.STARTING
+        self.published: tuple[tuple[Effect, Publication], ...] = ()
+        """What the step that was told last has published, and because of what; for the evidence."""
 
     def tell(self, step: Step, appliance: Appliance) -> None:
         """Write down, publish, answer."""
         self._note_status(step, appliance)
         # What the ward retained of the exam before a restart may be out of date: it is told at once.
         effects = step.effects if self._kept is not None else (ExamChanged(step.exam), *step.effects)
-        publications = [made for effect in effects if (made := self._published(effect, step, appliance))]
+        made = ((effect, self._published(effect, step, appliance)) for effect in effects)
+        self.published = tuple((effect, one) for effect, one in made if one is not None)
+        publications = [one for _, one in self.published]
         if step.exam is not self._kept:
             self._kept = step.exam
             self._commit(publications, to_bytes(step.exam))

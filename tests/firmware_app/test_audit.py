@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from firmware_app.errors import AuditError
-from firmware_app.records.audit import LOCK, Audit
+from firmware_app.records.audit import Audit
 from firmware_app.records.chain import HEAD, Head, next_line
+from firmware_app.records.lock import LOCK
 from firmware_app.records.verification import verify
 from tests.conftest import call
 from tests.firmware_app.disks import remount, small_disk_room
