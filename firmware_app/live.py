@@ -101,6 +101,7 @@ def run(config: Config, stop: threading.Event) -> None:
             link=None if ward is None else lambda: ward.link,
             records=_troubles(audit, *evidence),
             time_trusted=time_trusted,
+            number=publisher.number,
         )
         health = parts.enter_context(open_health(config, witnesses, ward))
         listeners: Sequence[Listener] = (

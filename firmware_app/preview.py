@@ -13,6 +13,7 @@ from firmware_app.crop import crop_pair
 from firmware_app.exam.events import Moment
 from firmware_app.exam.state import Exam, Phase
 from firmware_app.examination import Examiner
+from firmware_app.health.stopwatch import Stage
 from firmware_app.journey import Frame, ImageScores, ScreenReading, View
 
 EVERY_NS = 1_000_000_000
@@ -54,6 +55,7 @@ def previewed(last: Preview, examiner: Examiner, frame: Frame, reading: ScreenRe
     began_ns = time.monotonic_ns()
     if reading.frozen or reading.roi is None or began_ns < last.due_ns:
         return last
-    scores = examiner.engine.score(crop_pair(frame, reading.roi))
+    with examiner.stopwatch.timing(Stage.PREVIEW):
+        scores = examiner.engine.score(crop_pair(frame, reading.roi))
     took_ns = time.monotonic_ns() - began_ns
     return Preview(scores, frame.captured_ns, began_ns + took_ns + max(EVERY_NS, REST * took_ns))

@@ -78,7 +78,9 @@ class HealthReport:
         self._before = statistics
         latencies = asked.stopwatch.latencies(now_ns)
         return message.Health(
-            **dict(appliance.header(datetime.now(timezone.utc), time_trusted=trusted)),
+            **dict(
+                appliance.header(datetime.now(timezone.utc), time_trusted=trusted, sequence=asked.number())
+            ),
             capture=capture,
             degraded=list(self.rungs(appliance)),
             rates=rates_between(before, statistics, (now_ns - self._reported_ns) / 1e9),

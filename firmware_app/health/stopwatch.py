@@ -20,13 +20,14 @@ class Stage(str, Enum):
     """What is timed.
 
     `read` and `overlay` come with every frame that is analysed, `text` to `score` with every examination,
-    `publish` with every message.
+    `preview` with a live frame now and then, `publish` with every message.
     """
 
     READ = "read"
     TEXT = "text"
     CROP = "crop"
     SCORE = "score"
+    PREVIEW = "preview"
     PUBLISH = "publish"
     OVERLAY = "overlay"
 
@@ -87,6 +88,10 @@ class Stopwatch:
             ended_ns = time.monotonic_ns()
             self.note(stage, ended_ns - began_ns, ended_ns)
 
+    def latency(self, stage: Stage, now_ns: int) -> Latency | None:
+        """Percentiles of one stage over the minute before `now_ns`; None: it did not run."""
+        return self._windows[stage].latency(now_ns)
+
     def latencies(self, now_ns: int) -> dict[Stage, Latency | None]:
         """Percentiles of each stage over the minute before `now_ns`; None: it did not run."""
-        return {stage: window.latency(now_ns) for stage, window in self._windows.items()}
+        return {stage: self.latency(stage, now_ns) for stage in Stage}

@@ -16,7 +16,7 @@ Trouble = Callable[[], "str | None"]
 
 @dataclass(frozen=True, slots=True)
 class Witnesses:
-    """Each is asked on the frame loop's thread, the last four once a second.
+    """Each is asked on the frame loop's thread, most of them once a second.
 
     Attributes:
         stopwatch: times the stages.
@@ -24,6 +24,7 @@ class Witnesses:
         machine: the computer.
         link: how broker and outbox stand; None: nothing is published.
         time_trusted: whether the clock was synchronised.
+        number: gives the next number of the appliance's messages.
         records: by setting, why what is recorded cannot be written.
         pages: by setting, why a page is not served.
     """
@@ -33,5 +34,6 @@ class Witnesses:
     machine: Machine
     link: Callable[[], Link] | None
     time_trusted: Callable[[], bool]
+    number: Callable[[], int]
     records: Mapping[str, Trouble] = field(default_factory=dict)
     pages: Mapping[str, Trouble] = field(default_factory=dict)

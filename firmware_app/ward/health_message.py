@@ -47,6 +47,7 @@ class Latencies(Payload):
     text: StageLatency | None = Field(description="reading printed texts (OCR), once per examination")
     crop: StageLatency | None = Field(description="cutting both crops")
     score: StageLatency | None = Field(description="running the networks")
+    preview: StageLatency | None = Field(description="running the networks on a live frame")
     publish: StageLatency | None = Field(description="putting a message into the outbox")
     overlay: StageLatency | None = Field(description="from the capture of a frame to the overlay it changes")
     display: StageLatency | None = Field(description="from the source to the display")

@@ -84,6 +84,10 @@ class Publisher:
         for answered in step.answered:
             self._answer(answered, step, appliance)
 
+    def number(self) -> int:
+        """The next number of the sequence, for a message that somebody else publishes."""
+        return next(self._sequence)
+
     def _commit(self, publications: list[Publication], exam: bytes | None) -> None:
         with self._stopwatch.timing(Stage.PUBLISH):
             if self._ward is None:

@@ -138,6 +138,9 @@ CHINESE = Sentences(
         Rung.DISK_FULL: Wording("磁盘将满：仅保留结果", Severity.ALARM, "请通知技术员清理磁盘空间"),
         Rung.RECORDS_LOST: Wording("无法写入记录", Severity.ALARM, "请通知技术员检查磁盘"),
         Rung.BROKER_AWAY: Wording("无法连接科室", Severity.NOTICE, "结果不会丢失，正在此等待；请检查网络"),
+        Rung.FEWER_PREVIEWS: Wording(
+            "分析较慢：预览减少", Severity.QUIET, "结果不会丢失；请通知技术员检查散热"
+        ),
         Rung.PAGE_MISSING: Wording("页面未提供", Severity.QUIET, "请通知技术员：端口被占用，请查看日志"),
         Rung.CLOCK_UNTRUSTED: Wording("时钟未同步", Severity.QUIET, "请通知技术员检查时间服务器"),
     },

@@ -185,6 +185,11 @@ ENGLISH = Sentences(
             Severity.NOTICE,
             "nothing is lost, results wait here; check the network",
         ),
+        Rung.FEWER_PREVIEWS: Wording(
+            "Analysis is slow: fewer previews",
+            Severity.QUIET,
+            "nothing is lost; tell the technician: check the cooling",
+        ),
         Rung.PAGE_MISSING: Wording(
             "A page is not served", Severity.QUIET, "tell the technician: its port is taken, see the log"
         ),

@@ -206,6 +206,11 @@ GERMAN = Sentences(
             Severity.NOTICE,
             "nichts geht verloren, Ergebnisse warten hier; Netz prüfen",
         ),
+        Rung.FEWER_PREVIEWS: Wording(
+            "Auswertung langsam: weniger Vorschauen",
+            Severity.QUIET,
+            "nichts geht verloren; Techniker rufen: Kühlung prüfen",
+        ),
         Rung.PAGE_MISSING: Wording(
             "Eine Seite wird nicht angeboten",
             Severity.QUIET,

@@ -75,6 +75,7 @@ class Rung(str, Enum):
     DISK_FULL = "disk_full"
     RECORDS_LOST = "records_lost"
     BROKER_AWAY = "broker_away"
+    FEWER_PREVIEWS = "fewer_previews"
     PAGE_MISSING = "page_missing"
     CLOCK_UNTRUSTED = "clock_untrusted"
 

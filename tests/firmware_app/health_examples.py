@@ -58,6 +58,7 @@ def witnesses(
         link=lambda: Link(LinkState.CONNECTED, "", 0, 0),
         records={"records.audit": lambda: None},
         time_trusted=lambda: True,
+        number=lambda: 7,
     )
 
 

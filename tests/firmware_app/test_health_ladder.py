@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 
-from firmware_app.health.ladder import RESERVE_BYTES, Ladder
+from firmware_app.health.ladder import RESERVE_BYTES, SLOW_PREVIEW_MS, Ladder
+from firmware_app.health.stopwatch import Stage
 from firmware_app.health.witnesses import Witnesses
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward import asyncapi
@@ -29,6 +30,13 @@ EVENT = BundleEvent(event="rolled_back", bundle_id="installed-7", detail="altere
 def linked(state: LinkState, trouble: str | None = None) -> Callable[[Witnesses], Witnesses]:
     """The same with another link."""
     return lambda asked: replace(asked, link=lambda: Link(state, "", 0, 0, trouble))
+
+
+def slow_previews(asked: Witnesses) -> Witnesses:
+    """The same on a processor that is busy."""
+    took_ns = int((SLOW_PREVIEW_MS + 1) * 1e6)
+    asked.stopwatch.note(Stage.PREVIEW, took_ns, Clock().now_ns)
+    return asked
 
 
 WELL: Callable[[Witnesses], Witnesses] = lambda asked: asked  # noqa: E731 - one line of a table
@@ -49,6 +57,7 @@ FAILURES: list[tuple[Rung, Callable[[Witnesses], Witnesses], Appliance]] = [
         lambda asked: replace(asked, pages={"bedside": lambda: "port is taken"}),
         appliance(),
     ),
+    (Rung.FEWER_PREVIEWS, slow_previews, appliance()),
     (Rung.CLOCK_UNTRUSTED, lambda asked: replace(asked, time_trusted=lambda: False), appliance()),
 ]
 
@@ -85,9 +94,8 @@ def test_the_gravest_comes_first() -> None:
         pages={"bedside": lambda: "taken"},
         time_trusted=lambda: False,
     )
-    expected = tuple(
-        rung for rung in Rung if rung not in {Rung.DISK_FULL, Rung.EARLIER_BUNDLE, Rung.GPU_LOST}
-    )
+    absent = {Rung.DISK_FULL, Rung.EARLIER_BUNDLE, Rung.GPU_LOST, Rung.FEWER_PREVIEWS}
+    expected = tuple(rung for rung in Rung if rung not in absent)
     assert seen(asked, appliance(with_model=False)) == expected
 
 

@@ -77,6 +77,7 @@ def test_a_running_appliance_tells_how_it_is(drawn_exam: DrawnExam, tmp_path: Pa
     schema = asyncapi.json_schemas()["health"]
     jsonschema.Draft202012Validator(schema).validate(told)
     assert told["notice"] == NOTICE
+    assert told["sequence"] > 1  # one of the series that all messages share
     assert told["capture"] == "live"
     assert told["rates"]["source_hz"] == pytest.approx(15, rel=0.4)
     assert told["frames"]["source"] >= told["frames"]["analysed"] > 0
