@@ -33,8 +33,8 @@ from firmware_app.overlay.drawing import draw_cards, usual_areas
 from firmware_app.overlay.layers import Layer, Patch, Scene
 from firmware_app.overlay.outlines import ring_patch, square_patches
 from firmware_app.overlay.state import Estimate, OverlayState
+from firmware_app.video.composition import composition_of, rectangle_of
 from firmware_app.video.frame_meter import PipelineStatistics
-from firmware_app.video.graph import composition_of, rectangle_of
 from firmware_app.video.pipeline import open_pipeline
 from firmware_app.video.sinks import NoSink
 from firmware_app.video.sources import PhantomSource

@@ -104,10 +104,10 @@ def _bundle_check(opened: Opened) -> Check:
 def _elements(config: Config) -> str:
     """Every GStreamer element that the configured source and sink need."""
     from firmware_app.video.graph import has_element  # noqa: PLC0415 - as above
-    from firmware_app.video.launch import launch_of  # noqa: PLC0415 - GStreamer is loaded only where it is used
+    from firmware_app.video.launch import display_of, input_of  # noqa: PLC0415 - only where it is used
 
-    launch = launch_of(source_of(config.source), sink_of(config.sink), 1, has_element, every_frame=False)
-    names = {word for word in launch.launch.split() if _ELEMENT.fullmatch(word)}
+    graphs = input_of(source_of(config.source), has_element), display_of(sink_of(config.sink), has_element)
+    names = {word for graph in graphs for word in graph.launch.split() if _ELEMENT.fullmatch(word)}
     missing = sorted(name for name in names if not has_element(name))
     if missing:
         raise FailedCheckError(

@@ -1,7 +1,8 @@
 """Counts frames on their way: numbers them as they arrive, and says what was passed over and how late it was.
 
 A frame is recognised further down by its presentation time stamp, the one value that conversion and overlay
-leave as it is.
+leave as it is. Each opening of the source counts its stamps anew; here they are put on one line that goes on
+over all of them. A live stamp that comes again is a device that repeats its last picture: it is not let in.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from dataclasses import dataclass
 
 from firmware_app.health.stopwatch import Latency, Window
 
+NO_TIME_STAMP = (1 << 64) - 1
+"""What GStreamer calls CLOCK_TIME_NONE."""
+_COUNTS_AFTER = 30
+"""Frames whose sequence numbers went up, before a number that does not means anything."""
 _REMEMBERED = 512
 """Frames on their way whose arrival is remembered; queues hold fewer than ten."""
 
@@ -28,6 +33,9 @@ class PipelineStatistics:
         dropped_display: frames missing before the last one displayed; anything but 0 is a fault.
         restarts: how often the source was opened again after a loss of signal.
         display_latency: from the source to the display, of the minute before the newest; None: there is none.
+        repeated: pictures that were not let in, because the device gave the last one again.
+        damaged: frames that the decoder marked as damaged; shown, never analysed.
+        hung: openings of the source that could not be closed in time and were left behind.
     """
 
     frames_in: int
@@ -37,24 +45,60 @@ class PipelineStatistics:
     dropped_display: int
     restarts: int
     display_latency: Latency | None
+    repeated: int = 0
+    damaged: int = 0
+    hung: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A frame's place in the stream: its number from 0, and `time.monotonic_ns()` of its arrival."""
+    """A frame's place in the stream.
+
+    Attributes:
+        number: from 0.
+        captured_ns: `time.monotonic_ns()` when it arrived.
+        pts_ns: its time stamp on the line that goes on over all openings of the source.
+    """
 
     number: int
     captured_ns: int
+    pts_ns: int
+
+
+class _Remembered(OrderedDict[int, Arrival]):
+    """The latest arrivals by a time stamp; the oldest are forgotten."""
+
+    def note(self, stamp_ns: int, arrival: Arrival) -> None:
+        self[stamp_ns] = arrival
+        self.move_to_end(stamp_ns)
+        if len(self) > _REMEMBERED:
+            self.popitem(last=False)
 
 
 class FrameMeter:
-    """Numbers, gaps and latencies; safe between threads."""
+    """Numbers, gaps and latencies; safe between threads.
 
-    def __init__(self) -> None:
+    Args:
+        live: whether a time stamp that comes again is refused; in a file it is a picture like any other.
+
+    A device may also number its pictures. Some drivers always say 0, so a number that comes again counts only
+    where the numbers went up before.
+    """
+
+    def __init__(self, *, live: bool = False) -> None:
+        self._live = live
         self._lock = threading.Lock()
-        self._arrivals: OrderedDict[int, Arrival] = OrderedDict()
         self._latencies = Window()
         self._displayed_ns = 0
+        self._arrived = _Remembered()
+        self._shown = _Remembered()
+        self._opened_ns: int | None = None
+        self._begun_ns = 0
+        self._shift_ns: int | None = None
+        self._last_stamp_ns = NO_TIME_STAMP
+        self._last_sequence = NO_TIME_STAMP
+        self._counted = 0
+        self._last_pts_ns = -1
         self._frames_in = 0
         self._analysed = 0
         self._last_taken = -1
@@ -63,36 +107,106 @@ class FrameMeter:
         self._last_displayed = -1
         self._dropped_display = 0
         self._restarts = 0
+        self._repeated = 0
+        self._repeats_now = 0
+        self._on_probation = False
+        self._damaged = 0
+        self._hung = 0
 
-    def arrived(self, pts_ns: int, now_ns: int) -> None:
-        """Note a frame that the source delivered."""
+    def opened(self, now_ns: int) -> None:
+        """Note that the source is opened, or opened again; frames still under way will not come."""
         with self._lock:
-            self._arrivals[pts_ns] = Arrival(self._frames_in, now_ns)
-            self._arrivals.move_to_end(pts_ns)
+            if self._opened_ns is None:
+                self._opened_ns = now_ns
+            else:
+                self._restarts += 1
+            self._begun_ns = now_ns
+            self._on_probation = self._repeats_now > 0
+            self._arrived.clear()
+            self._shown.clear()
+            self._last_displayed = self._frames_in - 1
+            self._shift_ns, self._last_stamp_ns, self._repeats_now = None, NO_TIME_STAMP, 0
+            self._last_sequence = NO_TIME_STAMP
+
+    def arrived(self, stamp_ns: int, now_ns: int, sequence: int = NO_TIME_STAMP) -> Arrival | None:
+        """Note a frame that the source delivered.
+
+        Args:
+            stamp_ns: its time stamp in the present opening, or `NO_TIME_STAMP`.
+            now_ns: `time.monotonic_ns()`.
+            sequence: the number that the device gave it, or `NO_TIME_STAMP`.
+
+        Returns:
+            Its place; None: it is the last picture again, and is not let in.
+        """
+        with self._lock:
+            if self._live and self._is_repeated(stamp_ns, sequence):
+                self._repeated += 1
+                self._repeats_now += 1
+                return None
+            arrival = Arrival(self._frames_in, now_ns, self._placed(stamp_ns, now_ns))
+            self._last_stamp_ns, self._last_pts_ns, self._repeats_now = stamp_ns, arrival.pts_ns, 0
             self._frames_in += 1
-            if len(self._arrivals) > _REMEMBERED:
-                self._arrivals.popitem(last=False)
+            self._arrived.note(stamp_ns, arrival)
+            self._shown.note(arrival.pts_ns, arrival)
+            return arrival
 
-    def taken(self, pts_ns: int) -> tuple[Arrival, int]:
-        """Note a frame that the analysis took; returns its arrival and the frames passed over before it."""
+    def _is_repeated(self, stamp_ns: int, sequence: int) -> bool:
+        if stamp_ns == self._last_stamp_ns != NO_TIME_STAMP:
+            return True
+        if self._on_probation:  # it repeated itself before it was opened again: one picture proves nothing
+            self._on_probation, self._last_stamp_ns = False, stamp_ns
+            return True
+        if sequence == self._last_sequence != NO_TIME_STAMP and self._counted >= _COUNTS_AFTER:
+            return True
+        went_up = NO_TIME_STAMP not in {sequence, self._last_sequence} and sequence > self._last_sequence
+        self._counted = min(self._counted + 1, _COUNTS_AFTER) if went_up else 0
+        self._last_sequence = sequence
+        return False
+
+    def _placed(self, stamp_ns: int, now_ns: int) -> int:
+        """The stamp on the line that never goes back, also where the sender began to count anew."""
+        opened_ns = now_ns if self._opened_ns is None else self._opened_ns
+        if stamp_ns == NO_TIME_STAMP:
+            return max(now_ns - opened_ns, self._last_pts_ns + 1)
+        earlier_ns = max(self._begun_ns - opened_ns, 0)
+        if self._shift_ns is None:
+            self._shift_ns = max(earlier_ns, self._last_pts_ns + 1 - stamp_ns)
+        elif self._live and stamp_ns + self._shift_ns <= self._last_pts_ns:
+            self._shift_ns = self._last_pts_ns + 1 - stamp_ns
+        return stamp_ns + self._shift_ns
+
+    def taken(self, stamp_ns: int) -> tuple[Arrival, int] | None:
+        """Note a frame that the analysis took.
+
+        Returns:
+            Its arrival, and the frames passed over before it; None: it belongs to an opening that is over.
+        """
         with self._lock:
-            arrival = self._arrivals[pts_ns]
+            arrival = self._arrived.get(stamp_ns)
+            if arrival is None:
+                return None
             passed_over = max(0, arrival.number - self._last_taken - 1)  # 0: a time stamp that came twice
             self._last_taken = arrival.number
             self._analysed += 1
             self._dropped_analysis += passed_over
             return arrival, passed_over
 
-    def arrived_ns(self, pts_ns: int) -> int | None:
-        """When a frame arrived, by `time.monotonic_ns()`; None: too long ago to be remembered."""
+    def place_of(self, stamp_ns: int) -> Arrival | None:
+        """Where a frame of the present opening stands in the stream; None: too long ago to be remembered."""
         with self._lock:
-            arrival = self._arrivals.get(pts_ns)
+            return self._arrived.get(stamp_ns)
+
+    def arrived_ns(self, pts_ns: int) -> int | None:
+        """When a displayed frame arrived, by `time.monotonic_ns()`; None: long ago, or it is no frame."""
+        with self._lock:
+            arrival = self._shown.get(pts_ns)
         return None if arrival is None else arrival.captured_ns
 
     def displayed(self, pts_ns: int, now_ns: int) -> None:
         """Note a frame that reached the end of the display branch."""
         with self._lock:
-            arrival = self._arrivals.get(pts_ns)
+            arrival = self._shown.get(pts_ns)
             if arrival is None:  # the branch was held up for longer than we remember: the gap counts it
                 return
             self._displayed += 1
@@ -101,12 +215,27 @@ class FrameMeter:
             self._latencies.note(now_ns - arrival.captured_ns, now_ns)
             self._displayed_ns = now_ns
 
-    def restarted(self) -> None:
-        """Note that the source is opened again; frames still under way in the old stream will not come."""
+    def damaged(self) -> None:
+        """Note a frame that the decoder marked as damaged."""
         with self._lock:
-            self._arrivals.clear()
-            self._last_displayed = self._frames_in - 1
-            self._restarts += 1
+            self._damaged += 1
+
+    def hung(self) -> None:
+        """Note an opening that could not be closed in time."""
+        with self._lock:
+            self._hung += 1
+
+    @property
+    def repeats_now(self) -> int:
+        """How often the device gave its last picture again, since the last new one."""
+        with self._lock:
+            return self._repeats_now
+
+    @property
+    def all_displayed(self) -> bool:
+        """Whether every frame that arrived has reached the display."""
+        with self._lock:
+            return self._last_displayed == self._frames_in - 1
 
     def statistics(self) -> PipelineStatistics:
         """What became of the frames so far."""
@@ -119,4 +248,7 @@ class FrameMeter:
                 self._dropped_display,
                 self._restarts,
                 display_latency=self._latencies.latency(self._displayed_ns),
+                repeated=self._repeated,
+                damaged=self._damaged,
+                hung=self._hung,
             )

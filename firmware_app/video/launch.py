@@ -1,8 +1,10 @@
-"""The whole graph as a launch string: one for the live display and its analysis, one for replay. Pure.
+"""The graphs as launch strings: of a live source, of a display, and of a replay. Pure.
 
-The display branch never waits for the analysis: the analysis' queue drops, the display's queue does not. A
-recorded file is paced by the clock in front of the tee, so that nothing behind it has a reason to drop. In
-replay there is no tee, no clock and no display: every frame is delivered, as fast as the consumer goes.
+A live source and its display are two graphs, so that the display goes on, with the overlay and what is wrong,
+while the source is lost, hangs or is opened again. The display never waits for the analysis: the analysis'
+queue drops, the way to the display does not. A recorded file is paced by the clock in front of the tee, so
+that nothing behind it has a reason to drop. In replay there is no tee, no clock and no display: every frame
+is delivered, as fast as the consumer goes.
 
 With a mirror, the composed picture is split once more. The mirror's part begins with a gate that is closed
 while nobody watches, and with a queue that drops: the display never waits for it.
@@ -18,6 +20,10 @@ ANALYSIS = "analysis"
 """Name of the appsink from which the analysis is fed."""
 SPLIT = "split"
 """Name of the tee, where a frame counts as arrived unless its source says otherwise."""
+SHOWN = "shown"
+"""Name of the appsink from which the display is fed."""
+FEED = "feed"
+"""Name of the appsrc at which the display begins."""
 OVERLAY = "overlay"
 """Name of the element that draws."""
 MIRROR = "mirror"
@@ -51,10 +57,37 @@ def _pictures(has_element: HasElement) -> str:
     return f'{convert} ! capsfilter caps="{formats}"'
 
 
-def _replay(source: Source, has_element: HasElement) -> Fragment:
+def replay_of(source: Source, has_element: HasElement) -> Fragment:
     """Every frame of a file, in order, with back-pressure."""
     head = sources.fragment_of(source, has_element)
     return Fragment(f"{head.launch} ! {_analysis(has_element, 'max-buffers=2 drop=false')}", head.settings)
+
+
+def input_of(source: Source, has_element: HasElement) -> Fragment:
+    """The newest frame for the analysis, every frame for the display."""
+    head = sources.fragment_of(source, has_element)
+    pace = "" if sources.is_live(source) else "clocksync ! "
+    launch = (
+        f"{head.launch} ! {pace}tee name={SPLIT} "
+        f"{SPLIT}. ! queue leaky=downstream {_ONE_FRAME} ! "
+        f"{_analysis(has_element, 'max-buffers=1 drop=true emit-signals=true')} "
+        f"{SPLIT}. ! appsink name={SHOWN} {_UNPACED} max-buffers=1 drop=false emit-signals=true"
+    )
+    return Fragment(launch, head.settings)
+
+
+def display_of(sink: Sink, has_element: HasElement, *, mirrored: bool = False) -> Fragment:
+    """The display: whatever it is fed with, the overlay on it, and a mirror if wanted."""
+    tail = sinks.fragment_of(sink, has_element)
+    display = f"queue {_FEW_FRAMES} ! {tail.launch}"
+    # The queue stands behind the overlay and so holds composed copies: the source's own few buffers (a
+    # capture card's, the virtual scanner's shared memory) return to it at once.
+    launch = (
+        f"appsrc name={FEED} is-live=true format=time block=true max-buffers=1 max-bytes=0 max-time=0 ! "
+        f"{converter(has_element)} ! {_BLENDABLE} ! overlaycomposition name={OVERLAY} ! {_BLENDABLE} ! "
+        f"{_mirrored(has_element, display) if mirrored else display}"
+    )
+    return Fragment(launch, tail.settings)
 
 
 def _mirrored(has_element: HasElement, display: str) -> str:
@@ -69,37 +102,3 @@ def _mirrored(has_element: HasElement, display: str) -> str:
         f"{_pictures(has_element)} ! appsink name={MIRROR} {_UNPACED} "
         "max-buffers=1 drop=true emit-signals=true"
     )
-
-
-def _live(source: Source, sink: Sink, part: int, has_element: HasElement, *, mirrored: bool) -> Fragment:
-    """The newest frame for the analysis, every frame for the display; `part` as in `sinks.fragment_of`."""
-    head = sources.fragment_of(source, has_element)
-    tail = sinks.fragment_of(sink, has_element, part)
-    pace = "" if sources.is_live(source) else "clocksync ! "
-    display = f"queue {_FEW_FRAMES} ! {tail.launch}"
-    shown = _mirrored(has_element, display) if mirrored else display
-    launch = (
-        f"{head.launch} ! {pace}tee name={SPLIT} "
-        f"{SPLIT}. ! queue leaky=downstream {_ONE_FRAME} ! "
-        f"{_analysis(has_element, 'max-buffers=1 drop=true emit-signals=true')} "
-        # The display's queue stands behind the overlay and so holds composed copies: the source's own few
-        # buffers (a capture card's, the virtual scanner's shared memory) return to it at once.
-        f"{SPLIT}. ! {converter(has_element)} ! {_BLENDABLE} ! overlaycomposition name={OVERLAY} ! "
-        f"{_BLENDABLE} ! {shown}"
-    )
-    return Fragment(launch, head.settings + tail.settings)
-
-
-def launch_of(  # noqa: PLR0913 - two ends, the part, the machine, and what is wanted of the middle
-    source: Source,
-    sink: Sink,
-    part: int,
-    has_element: HasElement,
-    *,
-    every_frame: bool,
-    mirrored: bool = False,
-) -> Fragment:
-    """The graph for a live display, its analysis and a mirror if wanted; with `every_frame` for replay."""
-    if every_frame:
-        return _replay(source, has_element)
-    return _live(source, sink, part, has_element, mirrored=mirrored)

@@ -1,12 +1,16 @@
 """Capture and display: an open source, its graph, and what comes of it.
 
-    source ! decode ! tee ! leaky queue of one ! appsink         -> newest-frame mailbox -> the analysis
-                      tee ! overlay composition ! queue ! convert ! sink                 -> the display
+    source ! decode ! tee ! leaky queue of one ! appsink -> newest-frame mailbox -> the analysis
+                      tee ! appsink
+                               | every frame; black while none comes
+                            appsrc ! overlay composition ! queue ! convert ! sink          -> the display
                               (with a mirror: ! tee ! gate ! leaky queue ! jpeg ! appsink -> who watches)
 
-`launch` writes the graph, `sources` and `sinks` its two ends, `stream_events` words what happens to it.
+`session` is one opening of the source, `display` outlives them all; `launch` writes both graphs, `sources`
+and `sinks` their ends, `stream_events` words what happens, `diagnosis` says what is wrong.
 
-Everything is decided on one thread, the one that iterates `Pipeline.frames`; none is started here.
+Everything is decided on one thread, the one that iterates `Pipeline.frames`. It never waits for a device:
+each graph is brought up and down on a thread of its own (`graph`), and one that hangs is left behind.
 """
 
 from __future__ import annotations
@@ -18,23 +22,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from firmware_app.errors import SinkError
+from firmware_app.errors import SinkError, SourceError
 from firmware_app.journey import Frame
 from firmware_app.overlay.layers import Scene
 from firmware_app.video import sinks, sources, stream_events
+from firmware_app.video.diagnosis import Diagnosis
+from firmware_app.video.display import Display
 from firmware_app.video.frame_meter import FrameMeter, PipelineStatistics
-from firmware_app.video.graph import (
-    NO_TIME_STAMP,
-    Drawing,
-    Sample,
-    Session,
-    has_element,
-    pixels_of,
-    pts_of,
-)
-from firmware_app.video.launch import launch_of
+from firmware_app.video.graph import Sample, pixels_of, pts_of
 from firmware_app.video.mirror import Mirror
-from firmware_app.video.sinks import FileSink, NoSink, Sink
+from firmware_app.video.session import Session
+from firmware_app.video.sinks import NoSink, Sink
 from firmware_app.video.sources import Source
 from firmware_app.video.stream_events import SignalLost, StreamEnded
 
@@ -42,6 +40,10 @@ _GLANCE_S = 0.25
 """How long the owner waits at most before it looks at the stop event again."""
 _FIRST_FRAME_S = 10.0
 """A file that shows no picture within this time is given up."""
+_RELEASED_S = 4.0
+"""An opening that is not closed after this is left behind, and the source is opened beside it."""
+_MOST_HUNG = 4
+"""So many openings may hang at once; with more the process ends, and is started anew."""
 _SWITCH_S = 0.0005
 """How long a consumer that computes in Python may keep the display's callbacks from the interpreter."""
 Event = Frame | SignalLost | StreamEnded
@@ -60,29 +62,17 @@ class Pipeline:
         every_frame: bool,
     ) -> None:
         self._source = source
-        self._sink = sink
-        self._mirror = mirror
-        self._every_frame = every_frame
-        self._meter = FrameMeter()
-        self._drawing = Drawing()
+        self._meter = FrameMeter(live=sources.is_live(source))
+        self._diagnosis = Diagnosis(source, self._meter)
+        self._display = None if every_frame else Display(sink, self._meter, mirror)
+        self._hung: list[Session] = []
         self.show(overlay)
-        self._part = 0
         self._session = self._open()
-        self._first_opened_ns = self._session.opened_ns
 
     def _open(self) -> Session:
-        self._part += 1
-        launch = launch_of(
-            self._source,
-            self._sink,
-            self._part,
-            has_element,
-            every_frame=self._every_frame,
-            mirrored=self._mirror is not None,
-        )
-        return Session(launch, self._meter, self._drawing, self._mirror, every_frame=self._every_frame)
+        return Session(self._source, self._meter, self._display)
 
-    def frames(self, stop: threading.Event, timeout_s: float = 1.0) -> Iterator[Event]:
+    def frames(self, stop: threading.Event, timeout_s: float | None = None) -> Iterator[Event]:
         """Deliver the newest frame each time the consumer is ready for one; in replay, every frame.
 
         A live source goes on for ever: after `timeout_s` without a frame it yields `SignalLost`, once per
@@ -90,27 +80,31 @@ class Pipeline:
 
         Args:
             stop: ends the iteration within a quarter of a second once it is set.
-            timeout_s: seconds without a frame that count as loss of signal.
+            timeout_s: seconds without a frame that count as loss of signal; None: as the source has it.
 
         Raises:
             SinkError: the recording or the window fails.
+            SourceError: the source hangs again and again, so that only a new process can help.
         """
         if sources.is_live(self._source):
-            return self._follow(stop, timeout_s)
+            return self._follow(stop, timeout_s or sources.silence_s(self._source))
         return self._play(stop)
 
     def _play(self, stop: threading.Event) -> Iterator[Event]:
         last_pts_ns = 0
         while not stop.is_set():
             sample = self._session.take(_GLANCE_S)
-            if sample is not None:
-                frame = self._frame_of(sample)
+            self._check_display()
+            frame = None if sample is None else self._frame_of(sample)
+            if frame is not None:
                 last_pts_ns = frame.pts_ns
                 yield frame
                 continue
             record = self._session.record()
-            if record is not None:
-                sinks.check_record(self._sink, record)
+            if sample is None and record is not None:
+                if self._display is not None:
+                    self._display.drain()
+                self._check_display()
                 end_ns = self._session.announced_end_ns()
                 yield StreamEnded(stream_events.break_of(self._source, record, last_pts_ns, end_ns))
                 return
@@ -119,33 +113,69 @@ class Pipeline:
         heard_ns = reported_ns = time.monotonic_ns()
         attempts = 0
         while not stop.is_set():
-            sample = self._session.take(min(_GLANCE_S, timeout_s))
-            if sample is not None:
+            due_s = timeout_s - (time.monotonic_ns() - reported_ns) / 1e9
+            sample = self._take(min(_GLANCE_S, max(due_s, 0.0)))
+            self._check_display()
+            frame = None if sample is None else self._frame_of(sample)
+            if frame is not None:
                 attempts = 0
-                yield self._frame_of(sample)
+                yield frame
                 heard_ns = reported_ns = time.monotonic_ns()
                 continue
-            record = self._session.record()
-            sinks.check_record(self._sink, record)
-            now_ns = time.monotonic_ns()
+            record, now_ns = self._session.record(), time.monotonic_ns()
             if now_ns - reported_ns >= timeout_s * 1e9:
                 reported_ns = now_ns
-                state, cause = stream_events.state_of(record), stream_events.loss_of(record)
-                yield SignalLost(state, (now_ns - heard_ns) / 1e9, cause, attempts)
-            open_s, silent_s = (now_ns - self._session.opened_ns) / 1e9, (now_ns - heard_ns) / 1e9
-            if stream_events.is_due(self._source, record, open_s, silent_s):
-                self.close()
-                self._meter.restarted()
-                self._session = self._open()
-                attempts += 1
+                fault = self._diagnosis.of(record)
+                yield SignalLost(fault.state, (now_ns - heard_ns) / 1e9, fault.cause, attempts)
+                self._paint_black()
+            attempts += self._reopened(record, (now_ns - heard_ns) / 1e9)
 
-    def _frame_of(self, sample: Sample) -> Frame:
-        pts_ns = pts_of(sample)
-        arrival, dropped = self._meter.taken(pts_ns)
-        if pts_ns == NO_TIME_STAMP:
-            pts_ns = arrival.captured_ns - self._session.opened_ns
-        earlier_ns = self._session.opened_ns - self._first_opened_ns  # time stamps go on after a restart
-        return Frame(pixels_of(sample), arrival.number, pts_ns + earlier_ns, arrival.captured_ns, dropped)
+    def _take(self, timeout_s: float) -> Sample | None:
+        """The next frame to analyse; while an opening is being left, only time passes."""
+        if self._session.is_leaving:
+            self._session.released(timeout_s)
+            return None
+        return self._session.take(timeout_s)
+
+    def _reopened(self, record: stream_events.BusRecord | None, silent_s: float) -> bool:
+        """Leave an opening of which nothing is to be expected; open the source anew once it is left."""
+        session, now_ns = self._session, time.monotonic_ns()
+        if not session.is_leaving:
+            open_s = (now_ns - session.opened_ns) / 1e9
+            flowing = session.flowing.is_set()
+            if stream_events.is_due(self._source, record, open_s, silent_s, flowing=flowing):
+                session.leave()
+            return False
+        if not session.released(0.0):
+            if time.monotonic_ns() - session.left_ns < _RELEASED_S * 1e9:
+                return False
+            self._leave_behind(session)
+        self._session = self._open()
+        return True
+
+    def _leave_behind(self, session: Session) -> None:
+        self._meter.hung()
+        self._hung = [hung for hung in (*self._hung, session) if not hung.released(0.0)]
+        if len(self._hung) > _MOST_HUNG:
+            name = sources.name_of(self._source)
+            raise SourceError(f"{name} hangs, and cannot be closed: start the appliance anew.")
+
+    def _check_display(self) -> None:
+        if self._display is not None:
+            self._display.check()
+
+    def _paint_black(self) -> None:
+        if self._display is not None:
+            self._display.blank()
+
+    def _frame_of(self, sample: Sample) -> Frame | None:
+        """The sample as a frame; None: it belongs to an opening that is over, or holds no whole picture."""
+        taken, pixels = self._meter.taken(pts_of(sample)), pixels_of(sample)
+        self._diagnosis.unusable = pixels is None
+        if taken is None or pixels is None:
+            return None
+        arrival, dropped = taken
+        return Frame(pixels, arrival.number, arrival.pts_ns, arrival.captured_ns, dropped)
 
     def await_first_frame(self) -> None:
         """Wait until a file shows a picture.
@@ -155,18 +185,19 @@ class Pipeline:
         """
         self._session.begun.wait(_FIRST_FRAME_S)
         record = self._session.record()
-        sinks.check_record(self._sink, record)
+        self._check_display()
         if self._meter.statistics().frames_in == 0:
             raise stream_events.no_picture(self._source, record)
 
     def show(self, scene: Scene) -> None:
-        """Draw this over every frame from now on, in place of what was drawn before."""
-        self._drawing.show(scene)
+        """Draw this over every picture from now on, in place of what was drawn before."""
+        if self._display is not None:
+            self._display.show(scene)
 
     @property
     def display_size(self) -> tuple[int, int] | None:
         """Width and height of the picture on which is drawn, pixels; None: none was shown yet."""
-        return self._drawing.size
+        return None if self._display is None else self._display.size
 
     def snapshot(self, path: Path) -> None:
         """Write the newest picture of the display branch, with its overlay, as PNG.
@@ -174,10 +205,9 @@ class Pipeline:
         Raises:
             SinkError: there is no picture yet, in replay there is no display, or the file cannot be written.
         """
-        png = self._session.snapshot()
-        if png is None:
-            raise SinkError("There is no picture to save: wait for the first frame of a live display.")
-        sinks.write_snapshot(path, png)
+        if self._display is None:
+            raise SinkError("There is no picture to save: a replay has no display.")
+        sinks.write_snapshot(path, self._display.snapshot())
 
     def statistics(self) -> PipelineStatistics:
         """What became of the frames so far."""
@@ -185,12 +215,11 @@ class Pipeline:
 
     def close(self) -> None:
         """Finalise the recording, stop the stream and release it; `open_pipeline` does so."""
-        record, shown = self._session.record(), self._session.last_shown is not None
-        recording = isinstance(self._sink, FileSink) and not self._every_frame
-        self._session.close(finalise=recording and shown and not sinks.has_failed(record))
-        if recording and not shown:
-            sinks.discard_part(self._sink, self._part)
-            self._part -= 1  # the number of a part without a picture is used again
+        self._session.leave()
+        if self._display is not None:
+            self._display.close()
+        self._session.released(_RELEASED_S)
+        self._diagnosis.close()
 
 
 @contextmanager

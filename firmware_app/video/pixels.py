@@ -27,6 +27,17 @@ class Layout:
     offsets: tuple[int, ...]
     strides: tuple[int, ...]
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes up to the end of the last plane's last row."""
+        if self.format == "BGRx":
+            return self.offsets[0] + self.strides[0] * (self.height - 1) + 4 * self.width
+        rows, columns = self.height // 2, self.width // 2
+        return max(
+            self.offsets[0] + self.strides[0] * (self.height - 1) + self.width,
+            *(self.offsets[plane] + self.strides[plane] * (rows - 1) + columns for plane in (1, 2)),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Levels:

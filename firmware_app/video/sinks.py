@@ -11,12 +11,14 @@ from pathlib import Path
 
 from firmware_app.errors import SinkError
 from firmware_app.video.sources import Fragment, HasElement, Setting
-from firmware_app.video.stream_events import BusError, BusRecord
+from firmware_app.video.stream_events import BusError
 
 DISPLAY_END = "display_end"
 """Name of the element at which a frame counts as displayed."""
 RECORDING = "recording"
-"""The names of the recording's elements begin with this."""
+"""Name of the element that writes the recording."""
+RECORDED_SIZE = "recorded_size"
+"""Name of the filter that keeps a recording at its first picture's size: mp4 knows but one."""
 _EVEN = "video/x-raw,format=I420,width=[2,16384,2],height=[2,16384,2]"
 """H.264 with halved colour planes knows no odd sizes."""
 
@@ -30,8 +32,8 @@ class WindowSink:
 class FileSink:
     """An H.264 recording of what the display shows, as mp4.
 
-    It is finalised when the pipeline closes, and stays readable up to the last second after a power cut.
-    After each loss of signal a new part begins: exam.mp4, exam-2.mp4, exam-3.mp4.
+    It is finalised when the pipeline closes, and stays readable up to the last second after a power cut. It
+    goes on through a loss of signal, and shows what the display showed meanwhile.
     """
 
     path: Path
@@ -50,14 +52,8 @@ def converter(has_element: HasElement) -> str:
     return next((name for name in ("nvvidconv", "nvvideoconvert") if has_element(name)), "videoconvert")
 
 
-def fragment_of(sink: Sink, has_element: HasElement, part: int = 1) -> Fragment:
-    """The sink's part of the launch string, from a composed picture in system memory.
-
-    Args:
-        sink: where the display branch ends.
-        has_element: tells which elements GStreamer has.
-        part: counts the openings of the source from 1; a recording begins a new file with each.
-    """
+def fragment_of(sink: Sink, has_element: HasElement) -> Fragment:
+    """The sink's part of the launch string, from a composed picture in system memory."""
     convert = converter(has_element)
     match sink:
         case NoSink():
@@ -70,29 +66,27 @@ def fragment_of(sink: Sink, has_element: HasElement, part: int = 1) -> Fragment:
             return Fragment(f"{convert} ! kmssink name={DISPLAY_END} sync=false async=false qos=false")
         case FileSink(path=path):
             if has_element("nvv4l2h264enc"):
-                encode = f"{convert} ! nvv4l2h264enc name={DISPLAY_END} insert-sps-pps=true"
+                encode = (
+                    f'{convert} ! capsfilter name={RECORDED_SIZE} caps="video/x-raw(memory:NVMM)" ! '
+                    f"nvv4l2h264enc name={DISPLAY_END} insert-sps-pps=true"
+                )
             else:
                 encode = (
-                    f"{convert} ! videoscale ! {_EVEN} ! x264enc name={DISPLAY_END} "
-                    "tune=zerolatency speed-preset=ultrafast key-int-max=60"
+                    f'{convert} ! videoscale ! capsfilter name={RECORDED_SIZE} caps="{_EVEN}" ! '
+                    f"x264enc name={DISPLAY_END} tune=zerolatency speed-preset=ultrafast key-int-max=60"
                 )
             return Fragment(
                 f"{encode} ! h264parse ! "
                 f"mp4mux name={RECORDING}_mux fragment-duration=1000 "
                 "fragment-mode=first-moov-then-finalise ! "
                 f"filesink name={RECORDING} async=false",
-                (Setting(RECORDING, "location", str(part_path(path, part))),),
+                (Setting(RECORDING, "location", str(path)),),
             )
 
 
 def name_of(sink: Sink) -> str:
     """The sink as people call it."""
     return sink.path.name if isinstance(sink, FileSink) else "The display"
-
-
-def part_path(path: Path, part: int) -> Path:
-    """File of the n-th part of a recording, from 1."""
-    return path if part == 1 else path.with_name(f"{path.stem}-{part}{path.suffix}")
 
 
 def _has_desktop() -> bool:
@@ -116,25 +110,9 @@ def check(sink: Sink) -> None:
         raise SinkError(f"{sink.path.parent} is not a folder: make it first, or record elsewhere.")
 
 
-def has_failed(record: BusRecord | None) -> bool:
-    """Whether what ended the stream is a failure of the sink."""
-    return isinstance(record, BusError) and record.element.startswith((DISPLAY_END, RECORDING))
-
-
-def check_record(sink: Sink, record: BusRecord | None) -> None:
-    """Tell a failure of the sink from one of the source.
-
-    Raises:
-        SinkError: the window or the recording failed, and why.
-    """
-    if isinstance(record, BusError) and has_failed(record):
-        raise SinkError(f"{name_of(sink)} cannot be written: {record.text.rstrip('.')}.")
-
-
-def discard_part(sink: Sink, part: int) -> None:
-    """Remove the file of a part that never had a picture."""
-    if isinstance(sink, FileSink) and (path := part_path(sink.path, part)).is_file():
-        path.unlink()
+def failure_of(sink: Sink, error: BusError) -> SinkError:
+    """The error of a window or a recording that fails."""
+    return SinkError(f"{name_of(sink)} cannot be written: {error.text.rstrip('.')}.")
 
 
 def write_snapshot(path: Path, png: bytes) -> None:

@@ -16,8 +16,14 @@ from firmware_app.errors import SourceError
 
 ARRIVAL = "arrival"
 """Name of the element at which a frame counts as arrived, where that is not the tee."""
+FLOW = "flow"
+"""Name of the element that sees what a network sender sends, before it is decoded."""
 HasElement = Callable[[str], bool]
 """Tells whether GStreamer has an element of this name."""
+_SILENCE_S = 0.8
+"""Told in time for one second, with a margin for a busy machine."""
+_ANSWER_US = 2_000_000
+"""An encoder that has not answered within this many microseconds is asked anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +88,11 @@ def fragment_of(source: Source, has_element: HasElement) -> Fragment:
         case V4l2Source(device=device):
             return Fragment(_v4l2_launch(source, has_element), (Setting("source", "device", str(device)),))
         case RtspSource(url=url, latency_ms=latency_ms):
+            # Over TCP nothing is lost on the way and no firewall has to be asked, and it begins at once:
+            # rtspsrc would first wait five seconds for pictures over UDP.
             return Fragment(
-                "rtspsrc name=source ! application/x-rtp,media=video ! decodebin",
+                f"rtspsrc name=source protocols=tcp tcp-timeout={_ANSWER_US} ! "
+                f"application/x-rtp,media=video ! identity name={FLOW} silent=true ! decodebin",
                 (Setting("source", "location", url), Setting("source", "latency", latency_ms)),
             )
         case FileSource(path=path):
@@ -127,15 +136,38 @@ def is_live(source: Source) -> bool:
     return not isinstance(source, FileSource)
 
 
-def patience_s(source: Source) -> float:
-    """Seconds that a freshly opened source may stay silent before it is opened once more."""
+def patience_s(source: Source, *, flowing: bool = False) -> float:
+    """Seconds that a freshly opened source may stay silent before it is opened once more.
+
+    Args:
+        source: the live source.
+        flowing: data arrives, though no picture has come of it yet.
+    """
     match source:
         case RtspSource(latency_ms=latency_ms):
-            return 8.0 + latency_ms / 1000  # handshake and the wait for a key frame
+            wait_s = 8.0 if flowing else _ANSWER_US / 1e6  # for a key frame; for the handshake
+            return wait_s + latency_ms / 1000
         case V4l2Source():
-            return 3.0  # a card needs a moment to lock on the signal
+            return 2.0  # a card needs a moment to lock on the signal
         case _:
             return 1.0
+
+
+def silence_s(source: Source) -> float:
+    """Seconds without a frame that count as loss of signal; longer only where frames come more rarely."""
+    fps = source.fps if isinstance(source, V4l2Source | PhantomSource) else None
+    return max(_SILENCE_S, 2.5 / fps) if fps else _SILENCE_S
+
+
+def is_missing(source: Source) -> bool:
+    """Whether the device of a live source is not there; False also where only the network knows."""
+    match source:
+        case V4l2Source(device=device):
+            return not _is_kind(device, stat.S_ISCHR)
+        case PhantomSource(socket=socket):
+            return not _is_kind(socket, stat.S_ISSOCK)
+        case _:
+            return False
 
 
 def name_of(source: Source) -> str:
@@ -214,6 +246,8 @@ def _is_kind(path: Path, kind: Callable[[int], bool]) -> bool:
 
 
 def _check_file(path: Path) -> None:
+    if path.is_fifo() or path.is_socket() or path.is_char_device():  # to open one may wait for ever
+        raise SourceError(f"{path} is not a file: name a recorded video.")
     try:
         with path.open("rb") as stream:
             empty = not stream.read(1)

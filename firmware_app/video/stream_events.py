@@ -128,7 +128,9 @@ def state_of(record: BusRecord | None) -> CaptureState:
     return _STATES.get((record.domain, record.code), CaptureState.NO_SIGNAL)
 
 
-def is_due(source: Source, record: BusRecord | None, open_s: float, silent_s: float) -> bool:
+def is_due(
+    source: Source, record: BusRecord | None, open_s: float, silent_s: float, *, flowing: bool = False
+) -> bool:
     """Whether to open a live source again: soon after an error, with patience while it is only silent.
 
     Args:
@@ -136,10 +138,11 @@ def is_due(source: Source, record: BusRecord | None, open_s: float, silent_s: fl
         record: how its stream ended; None: it is open and silent.
         open_s: seconds since it was opened.
         silent_s: seconds since the last frame.
+        flowing: data arrives, though no picture has come of it yet.
     """
     if record is not None:
         return open_s >= _RETRY_S
-    return min(open_s, silent_s) >= patience_s(source)
+    return min(open_s, silent_s) >= patience_s(source, flowing=flowing)
 
 
 def break_of(source: Source, record: BusRecord, last_pts_ns: int, end_ns: int | None) -> str | None:

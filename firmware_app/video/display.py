@@ -1,0 +1,203 @@
+"""The display: fed with the source's frames, it draws the overlay, shows, records and mirrors the outcome.
+
+It outlives every opening of the source. While no frame comes it is fed with black, so that what is wrong can
+be read on it and no old picture passes for a live one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from firmware_app.errors import SinkError
+from firmware_app.overlay.layers import Scene
+from firmware_app.video import sinks
+from firmware_app.video.composition import Drawing
+from firmware_app.video.frame_meter import FrameMeter
+from firmware_app.video.graph import Graph, Gst, GstVideo, has_element, pixels_of, pts_of
+from firmware_app.video.launch import FEED, MIRROR, MIRROR_GATE, OVERLAY, display_of
+from firmware_app.video.mirror import Mirror, MirrorPicture, jpeg_of
+from firmware_app.video.sinks import FileSink, Sink
+from firmware_app.video.stream_events import BusError, BusRecord
+
+_COMPOSED_S = 1.0
+"""A snapshot waits this long for the display's first picture."""
+_DRAINED_S = 5.0
+"""The last frames of a file get this long to be shown."""
+_CLOSED_S = 12.0
+"""A display that is not closed after this is left behind; a recording takes up to ten seconds to finish."""
+_BLACK_STEP_NS = 1_000_000
+"""Between the stamps of two black pictures: little, so that the next frame surely comes later."""
+_SIZE = (1440, 1080)
+"""Of a black picture while no size is known: the screen of the scanner."""
+
+
+class Display:
+    """One graph from `appsrc` to the sink. The source's thread calls `push`, the owner everything else."""
+
+    def __init__(self, sink: Sink, meter: FrameMeter, mirror: Mirror | None) -> None:
+        self._sink = sink
+        self._meter = meter
+        self._mirror = mirror
+        self._drawing = Drawing()
+        self._lock = threading.Lock()
+        self._caps: Gst.Caps | None = None
+        self._last_pts_ns = -1
+        self._composed = threading.Event()
+        self._last_shown: tuple[Gst.Buffer, Gst.Caps] | None = None
+        self._graph = Graph(display_of(sink, has_element, mirrored=mirror is not None), "display", _ignore)
+        self._feed = self._graph.element(FEED)
+        overlay = self._graph.element(OVERLAY)
+        self._graph.connect(overlay, "draw", self._on_draw)
+        self._graph.connect(overlay, "caps-changed", self._on_form)
+        self._graph.probe(overlay.get_static_pad("src"), self._on_composed)
+        self._graph.probe(self._graph.element(sinks.DISPLAY_END).get_static_pad("sink"), self._on_displayed)
+        if mirror is not None:
+            gate, mirrored = self._graph.element(MIRROR_GATE), self._graph.element(MIRROR)
+            self._graph.connect(mirrored, "new-sample", self._on_mirrored)
+            mirror.connect(lambda is_open: gate.set_property("drop", not is_open))
+        self._graph.start()
+
+    def show(self, scene: Scene) -> None:
+        """Draw this over every picture from now on, in place of what was drawn before."""
+        self._drawing.show(scene)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the picture on which is drawn; None: none was shown yet."""
+        return self._drawing.size
+
+    def push(self, buffer: Gst.Buffer, caps: Gst.Caps, pts_ns: int) -> None:
+        """Show a frame; waits while the display has not taken the one before.
+
+        Args:
+            buffer: its memory is shared, not copied.
+            caps: its format; may be another than that of the frame before.
+            pts_ns: its stamp, on the line that goes on over all openings of the source.
+        """
+        with self._lock:
+            self._push(buffer.copy(), caps, max(pts_ns, self._last_pts_ns + 1))
+
+    def _push(self, buffer: Gst.Buffer, caps: Gst.Caps, pts_ns: int) -> None:
+        if self._caps is None:
+            self._keep_recorded_size(caps)
+        self._caps, self._last_pts_ns = caps, pts_ns
+        buffer.pts, buffer.dts = pts_ns, Gst.CLOCK_TIME_NONE
+        self._feed.emit("push-sample", Gst.Sample.new(buffer, caps, None, None))
+
+    def blank(self) -> None:
+        """Show black, with the overlay on it; nothing happens while a frame is on its way.
+
+        A recording waits for its first frame, whose size it takes.
+        """
+        if isinstance(self._sink, FileSink) and self._caps is None:
+            return
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            width, height = self._blank_size()
+            caps = Gst.Caps.from_string(
+                f"video/x-raw,format=I420,width={width},height={height},framerate=0/1,colorimetry=bt601"
+            )
+            black = bytes((16,)) * (width * height) + bytes((128,)) * (width * height // 2)
+            self._push(Gst.Buffer.new_wrapped(black), caps, self._last_pts_ns + _BLACK_STEP_NS)
+        finally:
+            self._lock.release()
+
+    def _blank_size(self) -> tuple[int, int]:
+        """As the scene was drawn, so that it is seen; else as the last picture."""
+        wanted = self._drawing.wanted_size
+        if wanted is not None:
+            return wanted[0] & ~1, wanted[1] & ~1
+        return _SIZE if self._caps is None else _size_of(self._caps)
+
+    def _keep_recorded_size(self, caps: Gst.Caps) -> None:
+        size = self._graph.find(sinks.RECORDED_SIZE)
+        if size is None:
+            return
+        kept = size.get_property("caps").copy()
+        for name, pixels in zip(("width", "height"), _size_of(caps), strict=True):
+            kept.set_value(name, pixels)
+        size.set_property("caps", kept)
+
+    def _on_draw(self, _overlay: Gst.Element, sample: Gst.Sample) -> Gst.MiniObject | None:
+        return self._drawing.over(sample.get_buffer())
+
+    def _on_form(self, _overlay: Gst.Element, caps: Gst.Caps, _width: int, _height: int) -> None:
+        self._drawing.begin(caps)
+
+    def _on_composed(self, pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
+        self._last_shown = (info.get_buffer(), pad.get_current_caps())
+        self._composed.set()
+        return Gst.PadProbeReturn.OK
+
+    def _on_displayed(self, _pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
+        self._meter.displayed(info.get_buffer().pts, time.monotonic_ns())
+        return Gst.PadProbeReturn.OK
+
+    def _on_mirrored(self, mirrored: Gst.Element) -> Gst.FlowReturn:
+        sample = mirrored.emit("pull-sample")
+        picture = None if sample is None else pixels_of(sample)
+        if picture is not None and self._mirror is not None:
+            arrived_ns = self._meter.arrived_ns(pts_of(sample))
+            captured_ns = time.monotonic_ns() if arrived_ns is None else arrived_ns  # black has not arrived
+            self._mirror.put(MirrorPicture(jpeg_of(picture), captured_ns))
+        return Gst.FlowReturn.OK
+
+    def check(self) -> None:
+        """Look whether the display still works.
+
+        Raises:
+            SinkError: the recording or the window fails, and why.
+        """
+        record = self._graph.record()
+        if isinstance(record, BusError):
+            raise sinks.failure_of(self._sink, record)
+
+    def drain(self) -> None:
+        """Wait until the last frame has been shown."""
+        deadline_s = time.monotonic() + _DRAINED_S
+        while not self._meter.all_displayed and time.monotonic() < deadline_s and self._works():
+            time.sleep(0.002)
+
+    def _works(self) -> bool:
+        return not isinstance(self._graph.record(), BusError)
+
+    def snapshot(self) -> bytes:
+        """The newest picture, with its overlay, as PNG.
+
+        Raises:
+            SinkError: there is none yet.
+        """
+        shown = self._last_shown if self._composed.wait(_COMPOSED_S) else None
+        if shown is None:
+            raise SinkError("There is no picture to save: wait for the first frame of a live display.")
+        sample = Gst.Sample.new(*shown, None, None)
+        png = GstVideo.video_convert_sample(sample, Gst.Caps.from_string("image/png"), 5 * Gst.SECOND)
+        return bytes(png.get_buffer().extract_dup(0, png.get_buffer().get_size()))
+
+    def close(self) -> None:
+        """Finalise the recording and let go of everything."""
+        if self._mirror is not None:
+            self._mirror.disconnect()
+        finish = None
+        if isinstance(self._sink, FileSink) and self._last_shown is not None and self._works():
+            finish = self._finish
+        self._graph.leave(finish)
+        self._graph.released(_CLOSED_S)
+        if isinstance(self._sink, FileSink) and self._last_shown is None:
+            self._sink.path.unlink(missing_ok=True)  # a recording that never had a picture
+        self._last_shown = None
+
+    def _finish(self) -> None:
+        self._feed.emit("end-of-stream")
+
+
+def _ignore(_record: BusRecord) -> None:
+    """Nobody is to be woken: the owner looks at the display with every frame."""
+
+
+def _size_of(caps: Gst.Caps) -> tuple[int, int]:
+    """Width and height, even: of a picture whose colour has half its size."""
+    structure = caps.get_structure(0)
+    return tuple(structure.get_value(name) & ~1 for name in ("width", "height"))
