@@ -93,6 +93,10 @@ def contradiction(config: Config) -> str | None:
             "setting source.url is missing: name the encoder's address",
         ),
         (
+            source.kind == "rtsp" and not source.url.startswith(("rtsp://", "rtsps://")),
+            "setting source.url is no RTSP address: it must begin with rtsp://",
+        ),
+        (
             config.sink.kind == "file" and config.sink.path is None,
             "setting sink.path is missing: name the file to record to",
         ),

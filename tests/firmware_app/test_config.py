@@ -99,6 +99,7 @@ def test_commented_settings_of_the_example_are_valid(tmp_path: Path) -> None:
         ("[sink]\nkind = 'file'\npath = \"a\\u0000b\"", ("setting sink.path", "cannot be printed")),
         ("[source]\nkind = 'file'", ("source.path is missing", "name the video file")),
         ("[source]\nkind = 'rtsp'", ("source.url is missing",)),
+        ("[source]\nkind = 'rtsp'\nurl = 'encoder'", ("source.url is no RTSP address",)),
         ("[sink]\nkind = 'file'", ("sink.path is missing",)),
         ("[mqtt]\npassword_file = 'p'", ("mqtt.username is missing",)),
         ("[mqtt]\nca_file = 'p'", ("mqtt.tls is false",)),
