@@ -18,7 +18,7 @@ from firmware_app.video.graph import Graph, Gst, GstVideo, has_element, pixels_o
 from firmware_app.video.launch import FEED, MIRROR, MIRROR_GATE, OVERLAY, display_of
 from firmware_app.video.mirror import Mirror, MirrorPicture, jpeg_of
 from firmware_app.video.sinks import FileSink, Sink
-from firmware_app.video.stream_events import BusError, BusRecord
+from firmware_app.video.stream_events import BusError
 
 _COMPOSED_S = 1.0
 """A snapshot waits this long for the display's first picture."""
@@ -45,7 +45,7 @@ class Display:
         self._last_pts_ns = -1
         self._composed = threading.Event()
         self._last_shown: tuple[Gst.Buffer, Gst.Caps] | None = None
-        self._graph = Graph(display_of(sink, has_element, mirrored=mirror is not None), "display", _ignore)
+        self._graph = Graph(display_of(sink, has_element, mirrored=mirror is not None), "display")
         self._feed = self._graph.element(FEED)
         overlay = self._graph.element(OVERLAY)
         self._graph.connect(overlay, "draw", self._on_draw)
@@ -191,10 +191,6 @@ class Display:
 
     def _finish(self) -> None:
         self._feed.emit("end-of-stream")
-
-
-def _ignore(_record: BusRecord) -> None:
-    """Nobody is to be woken: the owner looks at the display with every frame."""
 
 
 def _size_of(caps: Gst.Caps) -> tuple[int, int]:

@@ -92,6 +92,10 @@ def parse(launch: str) -> Gst.Pipeline:
         raise SourceError(f"GStreamer is not complete, see the README: {error.message}.") from None
 
 
+def _ignored(_record: BusRecord) -> None:
+    """Nobody is to be woken."""
+
+
 class Graph:
     """A built graph on a thread of its own: to bring it up or down may hang for as long as a device does.
 
@@ -99,7 +103,9 @@ class Graph:
     `leave`, and looks with `released` whether everything was let go of.
     """
 
-    def __init__(self, fragment: Fragment, name: str, on_record: Callable[[BusRecord], None]) -> None:
+    def __init__(
+        self, fragment: Fragment, name: str, on_record: Callable[[BusRecord], None] = _ignored
+    ) -> None:
         self._graph = parse(fragment.launch)
         for setting in fragment.settings:
             self._graph.get_by_name(setting.element).set_property(setting.name, setting.value)
@@ -187,6 +193,7 @@ class Graph:
         for pad, probe in self._probes:
             pad.remove_probe(probe)
         self._handlers, self._probes = [], []
+        self._on_record = _ignored  # its owner and this would keep each other, and all files open
 
     def _on_error(self, _bus: Gst.Bus, message: Gst.Message) -> None:
         error, debug = message.parse_error()
