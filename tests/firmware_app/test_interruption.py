@@ -85,3 +85,11 @@ def test_after_a_power_cut_nobody_knows_the_patient(drawn_exam: DrawnExam) -> No
         if isinstance(e, ExamChanged) and e.exam.id == kept.id
     }
     assert Closing.INTERRUPTED in closings
+
+
+def test_a_screen_that_still_shows_the_exam_tells_whose_it_is(drawn_exam: DrawnExam) -> None:
+    """After a power cut the frozen picture that was counted last proves the patient: the exam goes on."""
+    kept, told = interrupted(drawn_exam, banner=False, live=False)
+    accepted = [e for step in told for e in step.effects if isinstance(e, AcquisitionAccepted)]
+    assert [e.n for e in accepted] == [3, 4, 5]
+    assert {e.exam_id for e in accepted} == {kept.id}
