@@ -69,8 +69,9 @@ setup-test: $(STAMPS)/apt-TEST $(STAMPS)/test build/department build/test/axe.mi
 setup-jetson: $(STAMPS)/core ## install the appliance on a Jetson (TensorRT comes with JetPack)
 	@$(PIP) --editable '.[jetson]'
 
-demo: setup-demo ## play a virtual exam live: broker, appliance, subscriber, page (ONCE=1 ends after the result)
-	@$(BIN)/python -m firmware_app.demo --department build/department --build build/demo $(if $(ONCE),--once)
+demo: setup-demo ## play a virtual exam live: broker, appliance, subscriber, page (ONCE=1 ends after the result, SCANNERS=4 shows a department)
+	@$(BIN)/python -m firmware_app.demo --department build/department --build build/demo \
+		$(if $(SCANNERS),--scanners $(SCANNERS)) $(if $(ONCE),--once)
 
 test: setup-test ## run the tests
 	@$(BIN)/python -m pytest

@@ -86,6 +86,7 @@ class PrivateBroker:
             self._process = subprocess.Popen(
                 [program, "-c", str(self.log_path.parent / "mosquitto.conf")],
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for whoever runs it: they end it last
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

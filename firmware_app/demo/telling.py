@@ -1,0 +1,96 @@
+"""What the demonstration prints: what an independent subscriber hears, the patients' truth beside it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+import click
+
+from firmware_app.demo.processes import DemoError
+from firmware_app.demo.rooms import Room
+from firmware_app.exam.state import Phase
+from firmware_app.ward.messages import ExamMessage, ResultMessage
+
+Heard = Iterator[tuple[str, str, str]]
+
+
+def heard(messages: IO[str]) -> Heard:
+    """Device, kind of message and payload of every line but those that only take something away."""
+    for line in messages:
+        topic, _, payload = line.rstrip("\n").partition(" ")
+        levels = topic.split("/")
+        if payload and len(levels) == 5:  # fibrostage/v1/site/device/kind
+            yield levels[3], levels[4], payload
+
+
+def await_online(messages: Heard, devices: Collection[str]) -> None:
+    """Wait until every appliance is online.
+
+    Raises:
+        DemoError: one never is.
+    """
+    missing = set(devices)
+    for device, kind, payload in messages:
+        if kind == "status" and json.loads(payload)["state"] == "online":
+            missing.discard(device)
+        if not missing:
+            return
+    raise DemoError(f"{', '.join(sorted(missing))} did not come up: see appliance.log")
+
+
+def await_results(
+    messages: Heard, rooms: Mapping[str, Room], begun: Callable[[], None]
+) -> dict[str, ResultMessage]:
+    """Tell how the exams go, until every room has a result; `begun` is called when another exam has begun.
+
+    Raises:
+        DemoError: there was none in time.
+    """
+    results: dict[str, ResultMessage] = {}
+    width = max(len(room.name) for room in rooms.values())
+    for device, kind, payload in messages:
+        if kind == "exam" and device not in results:
+            exam = ExamMessage.model_validate_json(payload)
+            if exam.phase is not Phase.WAITING:
+                said = f"{rooms[device].name:{width}}  {exam.phase.value:9} {exam.n} of {exam.needed}"
+                click.echo(f"  {said}  {exam.text or ''}".rstrip())
+            if exam.phase is Phase.SCANNING and exam.n == 1:
+                begun()
+        if kind == "result" and device not in results:
+            results[device] = ResultMessage.model_validate_json(payload)
+        if len(results) == len(rooms):
+            return results
+    missing = ", ".join(room.name for device, room in rooms.items() if device not in results)
+    raise DemoError(f"no result in time from {missing}: see appliance.log and scanner.log")
+
+
+def tell(room: Room, result: ResultMessage) -> None:
+    """Print a result as the subscriber received it, the truth beside it."""
+    truth = room.true_patient()
+    chances = result.probabilities
+    shown = (
+        "no model"
+        if chances is None
+        else f"P(>=S2) {chances.ge_s2:.2f}  P(>=S3) {chances.ge_s3:.2f}  P(S4) {chances.s4:.2f}"
+    )
+    click.echo(f"\n{room.name:14}{'appliance':>19}   virtual patient")
+    click.echo(f"stage      {result.stage_text:>22}   S{truth['stage']}")
+    click.echo(f"LSM, kPa   {result.lsm.mean_kpa:>22.1f}   {truth['lsm_kpa']:.1f}")
+    click.echo(f"{shown}  ({result.runtime})")
+
+
+def await_file(path: Path, timeout_s: float = 10.0) -> None:
+    """Wait until a file is there.
+
+    Raises:
+        DemoError: it does not come.
+    """
+    until_s = time.monotonic() + timeout_s
+    while not path.exists():
+        if time.monotonic() > until_s:
+            raise DemoError(f"{path.name} was not written: see appliance.log")
+        time.sleep(0.1)
