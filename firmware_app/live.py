@@ -43,7 +43,7 @@ from firmware_app.records.evidence import EvidenceStore
 from firmware_app.records.journal import audited
 from firmware_app.screen.banner_memory import BannerMemory
 from firmware_app.video.capture_state import CaptureState
-from firmware_app.video.pipeline import open_pipeline
+from firmware_app.video.pipeline import Pipeline, open_pipeline
 from firmware_app.video.stream_events import StreamEnded
 from firmware_app.ward.inbox import Inbox
 from firmware_app.ward.messages import Status
@@ -99,7 +99,7 @@ def run(config: Config, stop: threading.Event) -> None:
             statistics=pipeline.statistics,
             machine=Machine(state_folders(config)),
             link=None if ward is None else lambda: ward.link,
-            records=_troubles(audit, *evidence),
+            records=_troubles(config, pipeline, audit, *evidence),
             time_trusted=time_trusted,
             number=publisher.number,
         )
@@ -122,6 +122,8 @@ def run(config: Config, stop: threading.Event) -> None:
         beginning = Beginning(exam_of(outbox), memory.before)
         for step in follow(pipeline.frames(stop), examiner, captured_at, beginning, inbox.take_all):
             appliance = _as_it_is(appliance, engine, health.rungs)
+            if Rung.DISK_FULL in appliance.degraded:
+                pipeline.stop_recording(RUNGS[Rung.DISK_FULL].text)
             for listener in listeners:
                 listener.tell(step, appliance)
             memory.note(step.banner)  # after the exam of the patient before is closed on the disk
@@ -186,11 +188,15 @@ def _evidence(
         yield (evidence,)
 
 
-def _troubles(audit: Audit | None, *evidence: EvidenceStore) -> dict[str, Callable[[], str | None]]:
+def _troubles(
+    config: Config, pipeline: Pipeline, audit: Audit | None, *evidence: EvidenceStore
+) -> dict[str, Callable[[], str | None]]:
     """How to ask what troubles the records, by their settings."""
     asked: dict[str, Callable[[], str | None]] = {}
     if audit is not None:
         asked["records.audit"] = lambda: audit.trouble
+    if config.sink.kind == "file":
+        asked["sink.path"] = lambda: pipeline.recording_trouble
     for store in evidence:
         asked["records.evidence"] = partial(getattr, store, "trouble")
     return asked

@@ -31,6 +31,7 @@ from firmware_app.overlay.presentation import outlines_of, overlay_of
 from firmware_app.overlay.state import Outlines, OverlayState
 from firmware_app.video.frame_meter import PipelineStatistics
 from firmware_app.ward.publication import Appliance
+from firmware_app.wording import Rung
 
 LOG = logging.getLogger(__name__)
 SNAPSHOT_AFTER_NS = 300_000_000
@@ -106,7 +107,7 @@ class Display:
         """Show the exam as it stands, and where this frame was looked at."""
         if isinstance(step.event, Frame):
             self._note_frame(step, step.event)
-            self._save_snapshot(step)
+            self._save_snapshot(step, appliance)
         self._note_latency(step, appliance)
         state = replace(overlay_of(step, appliance), technical=self._technical)
         self._screen.show(self.scene(state, step))
@@ -205,8 +206,8 @@ class Display:
             lines.append(labels.latency.format(ms=f"{step.exam.acquisitions[-1].latency_ms:.0f}"))
         self._technical = tuple(lines)
 
-    def _save_snapshot(self, step: Step) -> None:
-        if self._snapshot is None:
+    def _save_snapshot(self, step: Step, appliance: Appliance) -> None:
+        if self._snapshot is None or Rung.DISK_FULL in appliance.degraded:
             return
         now_ns = time.monotonic_ns()
         if self._snapshot_due_ns and now_ns >= self._snapshot_due_ns:

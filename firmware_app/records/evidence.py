@@ -25,6 +25,7 @@ from firmware_app.records.audit import Audit
 from firmware_app.records.folder import EvidenceFolder, Sealed, Sealing
 from firmware_app.records.lock import PASSING
 from firmware_app.ward.publication import Appliance, Publication
+from firmware_app.wording import Rung
 
 LOG = logging.getLogger(__name__)
 WAITING = 32
@@ -100,7 +101,9 @@ class EvidenceStore:
         """Hand on what a step brought about: crops of what was counted, results, and the end of an exam."""
         for effect, publication in self._published():
             task = self._task_of(effect, publication.payload, step, appliance)
-            if task is not None and not self._handed_on(task):
+            if task is not None and Rung.DISK_FULL in appliance.degraded:
+                self._say("what room is left on the disk belongs to the results")
+            elif task is not None and not self._handed_on(task):
                 self._say("the disk is too slow: evidence was left out")
         in_progress = step.exam.id if step.exam.is_current else None
         if not self._told or in_progress != self._open_exam:

@@ -144,6 +144,11 @@ class Display:
             self._mirror.put(MirrorPicture(jpeg_of(picture), captured_ns))
         return Gst.FlowReturn.OK
 
+    @property
+    def records(self) -> bool:
+        """Whether what it shows is written to a file."""
+        return isinstance(self._sink, FileSink)
+
     def check(self) -> None:
         """Look whether the display still works.
 

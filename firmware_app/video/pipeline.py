@@ -15,6 +15,7 @@ each graph is brought up and down on a thread of its own (`graph`), and one that
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ from firmware_app.video.sinks import NoSink, Sink
 from firmware_app.video.sources import Source
 from firmware_app.video.stream_events import SignalLost, StreamEnded
 
+LOG = logging.getLogger(__name__)
 _GLANCE_S = 0.25
 """How long the owner waits at most before it looks at the stop event again."""
 _FIRST_FRAME_S = 10.0
@@ -64,7 +66,9 @@ class Pipeline:
         self._source = source
         self._meter = FrameMeter(live=sources.is_live(source))
         self._diagnosis = Diagnosis(source, self._meter)
+        self._mirror = mirror
         self._display = None if every_frame else Display(sink, self._meter, mirror)
+        self.recording_trouble: str | None = None
         self._hung: list[Session] = []
         self.show(overlay)
         self._session = self._open()
@@ -161,8 +165,24 @@ class Pipeline:
             raise SourceError(f"{name} hangs, and cannot be closed: start the appliance anew.")
 
     def _check_display(self) -> None:
-        if self._display is not None:
+        if self._display is None:
+            return
+        try:
             self._display.check()
+        except SinkError as error:
+            if not self._display.records:
+                raise
+            self.stop_recording(str(error))
+
+    def stop_recording(self, because: str) -> None:
+        """Complete the recording as far as the disk allows, and show on without it; harmless without one."""
+        if self._display is None or not self._display.records:
+            return
+        LOG.error("the recording ends: %s", because)
+        self.recording_trouble = because
+        self._display.close()
+        self._display = Display(NoSink(), self._meter, self._mirror)
+        self._session.show_on(self._display)
 
     def _paint_black(self) -> None:
         if self._display is not None:

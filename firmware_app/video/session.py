@@ -73,6 +73,10 @@ class Session:
             self._display.push(sample.get_buffer(), sample.get_caps(), arrival.pts_ns)
         return Gst.FlowReturn.OK
 
+    def show_on(self, display: Display) -> None:
+        """Feed another display from the next frame on."""
+        self._display = display
+
     def _on_record(self, _record: BusRecord) -> None:
         self.begun.set()
         self._mailbox.wake()
