@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from firmware_app import safe_mode
 from firmware_app.config import Config, MqttConfig, SinkConfig, SourceConfig
 from firmware_app.config.salvage import COPY, keep, kept_in, salvage
+from firmware_app.errors import SinkError
 from firmware_app.overlay.trouble_card import trouble_card
 from firmware_app.safe_mode import RESTART
+from firmware_app.video.pipeline import Pipeline, open_pipeline
+from firmware_app.video.sinks import Sink
+from firmware_app.video.sources import Source
 from firmware_app.ward.broker import PrivateBroker
+from tests.conftest import PROGRAMS
 from tests.firmware_app.as_service import service
 
 pytestmark = pytest.mark.timeout(180)
@@ -168,3 +179,55 @@ def test_card_fits_every_screen(size: tuple[int, int]) -> None:
     assert 0 <= patch.x <= size[0] - width
     assert 0 <= patch.y <= size[1] - height
     assert np.count_nonzero(patch.pixels[..., 3] > 200) > 0.9 * height * width
+
+
+@pytest.mark.parametrize("scanner_is_there", [True, False])
+def test_display_shows_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, scanner_is_there: bool
+) -> None:
+    """The sentence stands on the display, over the live picture and over black where there is none."""
+    opened: list[Pipeline] = []
+
+    @contextmanager
+    def watched(source: Source, sink: Sink, *, wait_for_source: bool) -> Iterator[Pipeline]:
+        with open_pipeline(source, sink, wait_for_source=wait_for_source) as pipeline:
+            opened.append(pipeline)
+            yield pipeline
+
+    monkeypatch.setattr(safe_mode, "open_pipeline", watched)
+    path, taken = written_for_display(tmp_path), tmp_path / "display.png"
+    stop = threading.Event()
+    standing = threading.Thread(target=safe_mode.run, args=(path, "because", stop), name="safe-mode")
+    play = ["phantom", "play", "--seed", "3", "--size", "720x540", "--fps", "10", "--loop"]
+    command = [str(PROGRAMS / "fibrostage-calibrate"), *play, "--socket", str(tmp_path / "scanner.sock")]
+    with ExitStack() as parts:
+        if scanner_is_there:
+            scanner = parts.enter_context(subprocess.Popen(command))
+            parts.callback(scanner.kill)
+        standing.start()
+        parts.callback(standing.join)
+        parts.callback(stop.set)
+        deadline = time.monotonic() + 90
+        while True:
+            assert time.monotonic() < deadline, "it was never shown"
+            time.sleep(0.2)
+            with suppress(SinkError, IndexError):
+                opened[-1].snapshot(taken)
+                picture = np.asarray(cv2.imread(str(taken)))
+                (patch,) = trouble_card("because", picture.shape[1], picture.shape[0])
+                (height, width), (x, y) = patch.pixels.shape[:2], (patch.x, patch.y)
+                shown = picture[y : y + height, x : x + width]
+                is_live = bool(picture[: y - 10].max() > 150)
+                has_card = np.abs(shown.astype(int) - patch.pixels[..., :3]).mean() < 12
+                if has_card and is_live is scanner_is_there:
+                    break
+
+
+def written_for_display(folder: Path) -> Path:
+    """A broken configuration without a broker, its source the virtual scanner."""
+    path = folder / "fibrostage.toml"
+    path.write_text(
+        f'rom = "7"\n[source]\nkind = "phantom"\nsocket = "{folder / "scanner.sock"}"\nwidth = 720\n'
+        'height = 540\nfps = 10\n[sink]\nkind = "none"\n[mqtt]\nenabled = false\n'
+    )
+    return path
