@@ -18,7 +18,7 @@ APT_CORE := \
 APT_DEMO := mosquitto mosquitto-clients npm
 APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl tcc
 
-.PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu faults check format bench pictures clean
+.PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu faults sbom audit-dependencies check format bench pictures clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,7 +64,7 @@ build/test/axe.min.js: firmware_app/department/package-lock.json | build/departm
 
 setup: $(STAMPS)/core ## install the appliance
 setup-demo: setup build/department
-setup-test: $(STAMPS)/apt-TEST $(STAMPS)/test build/department build/test/axe.min.js
+setup-test: $(STAMPS)/apt-TEST $(STAMPS)/test $(STAMPS)/supply build/department build/test/axe.min.js
 
 setup-jetson: $(STAMPS)/core ## install the appliance on a Jetson (TensorRT comes with JetPack)
 	@$(PIP) --editable '.[jetson]'
@@ -85,6 +85,17 @@ test-gpu: setup-test setup-jetson ## run the tests that need a GPU with TensorRT
 faults: setup-test ## make 200 faults in 50 exams and check every promise (about 25 minutes; EXAMS=, FAULTS=, SEED=)
 	@$(BIN)/python -m tests.faults.campaign --exams $(or $(EXAMS),50) --faults $(or $(FAULTS),200) --seed $(or $(SEED),1) \
 		--out benchmarks/results/faults.json
+
+# The tools have an environment of their own: what they need is not the appliance's.
+$(STAMPS)/supply: systemd/supply/requirements.txt | $(STAMPS)/apt-CORE
+	@$(PYTHON) -m venv build/supply && build/supply/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@mkdir -p $(STAMPS) && touch $@
+
+sbom: $(STAMPS)/core $(STAMPS)/supply ## write the bill of materials, build/sbom.json (CycloneDX)
+	@build/supply/bin/python systemd/supply/sbom.py --python $(BIN)/python --packages "$(APT_CORE)" --out build/sbom.json
+
+audit-dependencies: sbom ## look for known vulnerabilities, and say what could be checked (OSV=all.zip for an offline copy)
+	@build/supply/bin/python systemd/supply/audit.py build/sbom.json $(if $(OSV),--osv $(OSV))
 
 check: setup-test ## lint, types, import contracts
 	@$(BIN)/ruff check .
