@@ -87,7 +87,7 @@ class Pipeline:
             timeout_s: seconds without a frame that count as loss of signal; None: as the source has it.
 
         Raises:
-            SinkError: the recording or the window fails.
+            SinkError: the window fails; a recording that fails is given up, see `recording_trouble`.
             SourceError: the source hangs again and again, so that only a new process can help.
         """
         if sources.is_live(self._source):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -84,6 +85,14 @@ def test_each_failure_has_its_rung(
 def test_every_rung_can_be_reached() -> None:
     """No rung has words that nobody ever reads; a full disk has a test of its own."""
     assert {rung for rung, _, _ in FAILURES} | {Rung.DISK_FULL} == set(Rung)
+
+
+def test_the_documentation_names_every_rung() -> None:
+    """docs/degradation.md has one line for each rung, and the test files that it names are there."""
+    table = (Path(__file__).parents[2] / "docs" / "degradation.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)) == {rung.value for rung in Rung}
+    for name in re.findall(r"`(test_[a-z_]+\.py)`", table):
+        assert (Path(__file__).parent / name).exists(), name
 
 
 def test_the_gravest_comes_first() -> None:

@@ -20,6 +20,7 @@ from firmware_app.ward.broker import PrivateBroker
 from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.outbox import Instant, Outbox
 from firmware_app.ward.publication import Publication, publication_of, status_message
+from tests.firmware_app.disks import remount
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment, uid
 
 NOW = Instant("this boot", 100.0)
@@ -201,6 +202,25 @@ def test_place_that_cannot_be_written_is_told_and_survived(tmp_path: Path) -> No
     outbox.commit([acquisition(1)], NOW)
     assert outbox.trouble is not None
     assert emptied(outbox) == [acquisition(1).payload]
+
+
+def test_read_only_disk_keeps_what_it_has(small_disk: Path) -> None:
+    """Started on a read-only disk, messages wait in memory; what the disk holds is there afterwards."""
+    file = small_disk / "outbox.sqlite"
+    first = Outbox(10, file)
+    first.commit([result()], NOW)
+    first.close()
+    remount(small_disk, "ro")
+    second = Outbox(10, file)
+    assert second.trouble is not None
+    second.commit([acquisition(2)], NOW)
+    assert acquisition(2).payload in emptied(second)
+    second.close()
+    remount(small_disk, "rw")
+    third = Outbox(10, file)
+    assert third.trouble is None
+    assert result().payload in emptied(third)
+    third.close()
 
 
 def test_result_outlives_the_process_and_reaches_the_ward(tmp_path: Path) -> None:
