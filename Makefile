@@ -16,7 +16,7 @@ APT_CORE := \
 	libgl1 \
 	fonts-dejavu-core fonts-liberation fonts-wqy-microhei
 APT_DEMO := mosquitto mosquitto-clients npm
-APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl tcc
+APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl tcc gir1.2-gst-rtsp-server-1.0
 
 .PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu faults sbom audit-dependencies check format bench pictures clean
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import threading
 from collections.abc import Callable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from firmware_app.video import sources, stream_events, v4l2
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.frame_meter import FrameMeter
-from firmware_app.video.sources import Source, V4l2Source
+from firmware_app.video.sources import RtspSource, Source, V4l2Source
 from firmware_app.video.stream_events import BusRecord
 from firmware_app.video.v4l2 import Fault
 
 _ANSWER_S = 0.1
 """How long an answer of the device is waited for; one that comes later is told with the next report."""
+
+
+_YOUNG_S = 1.0
+"""An opening of a source takes up to so long before its silence means anything."""
 
 
 class Inquiry:
@@ -42,22 +50,35 @@ class Inquiry:
 
 
 class Diagnosis:
-    """What is wrong while no frame comes. Remembers only whether pictures came that could not be used."""
+    """What is wrong while no frame comes. Remembers what it told, and whether pictures were of no use."""
 
     def __init__(self, source: Source, meter: FrameMeter) -> None:
         self._source = source
         self._meter = meter
         self.unusable = False
+        self._told: Fault | None = None
         self._inquiry: Inquiry | None = None
         if isinstance(source, V4l2Source):
             self._inquiry = Inquiry(lambda: v4l2.fault_of(source.device))
 
-    def of(self, record: BusRecord | None) -> Fault:
+    def heard(self) -> None:
+        """A frame came: what was wrong before is over."""
+        self._told, self.unusable = None, False
+
+    def of(self, record: BusRecord | None, open_s: float, *, flowing: bool) -> Fault:
         """What is wrong, and why.
 
         Args:
             record: how the present opening ended; None: it goes on in silence.
+            open_s: seconds since it was opened; one that has only begun leaves standing what was told before.
+            flowing: data arrives, though no picture has come of it yet.
         """
+        young = record is None and not flowing and open_s < _YOUNG_S
+        if not young or self._told is None:
+            self._told = self._looked(record, flowing=flowing)
+        return self._told
+
+    def _looked(self, record: BusRecord | None, *, flowing: bool) -> Fault:
         if self._meter.repeats_now:
             return Fault(CaptureState.FROZEN_SOURCE, "the device gives its last picture again and again")
         if self.unusable:
@@ -65,9 +86,34 @@ class Diagnosis:
         if sources.is_missing(self._source):
             return Fault(CaptureState.NO_DEVICE, "it is not there")
         told = None if self._inquiry is None else self._inquiry.answer()
+        if told is None and isinstance(self._source, RtspSource) and record is not None and not flowing:
+            told = _unanswered(self._source, record)
         return told or Fault(stream_events.state_of(record), stream_events.loss_of(record))
 
     def close(self) -> None:
         """Let go of the device."""
         if self._inquiry is not None:
             self._inquiry.close()
+
+
+def _unanswered(source: RtspSource, record: BusRecord) -> Fault | None:
+    """What is wrong with an encoder of which nothing was heard; None: GStreamer's own word says it better."""
+    if is_cut_off(source):
+        return Fault(CaptureState.NO_CABLE, "this machine's own network has no way to it")
+    if stream_events.state_of(record) is CaptureState.NO_SIGNAL:
+        return Fault(CaptureState.NO_DEVICE, "it does not answer as an encoder would")
+    return None
+
+
+def is_cut_off(source: RtspSource) -> bool:
+    """Whether this machine has no way to an encoder's network; nothing is sent. Names are not looked up."""
+    try:
+        address = urlsplit(source.url)
+        family = socket.AF_INET6 if ":" in (address.hostname or "") else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+            asked.connect((str(ip_address(address.hostname or "")), address.port or 554))
+    except ValueError:  # a name, or no address at all
+        return False
+    except OSError as error:
+        return error.errno in {errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL}
+    return False

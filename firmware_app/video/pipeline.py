@@ -129,7 +129,8 @@ class Pipeline:
             record, now_ns = self._session.record(), time.monotonic_ns()
             if now_ns - reported_ns >= timeout_s * 1e9:
                 reported_ns = now_ns
-                fault = self._diagnosis.of(record)
+                session, open_s = self._session, (now_ns - self._session.opened_ns) / 1e9
+                fault = self._diagnosis.of(record, open_s, flowing=session.flowing.is_set())
                 yield SignalLost(fault.state, (now_ns - heard_ns) / 1e9, fault.cause, attempts)
                 self._paint_black()
             attempts += self._reopened(record, (now_ns - heard_ns) / 1e9)
@@ -191,9 +192,10 @@ class Pipeline:
     def _frame_of(self, sample: Sample) -> Frame | None:
         """The sample as a frame; None: it belongs to an opening that is over, or holds no whole picture."""
         taken, pixels = self._meter.taken(pts_of(sample)), pixels_of(sample)
-        self._diagnosis.unusable = pixels is None
         if taken is None or pixels is None:
+            self._diagnosis.unusable = pixels is None
             return None
+        self._diagnosis.heard()
         arrival, dropped = taken
         return Frame(pixels, arrival.number, arrival.pts_ns, arrival.captured_ns, dropped)
 
