@@ -43,28 +43,34 @@ class Life:
     wanted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The campaign's own folder, the appliance's disk, and its folder in memory (`RuntimeDirectory`)."""
+
+    campaign: Path
+    state: Path
+    run: Path
+
+
 class Appliance:
     """Runs `fibrostage run` while the `with` block lasts, whatever becomes of the process.
 
     Args:
-        folder: the configuration, the log and the socket of the service manager lie here.
-        state: outbox and audit log lie here.
+        folders: its disks.
         port: where it finds its broker.
         scanner: socket and format of its source.
         clock: its clock on the wall; None: the machine's.
     """
 
     def __init__(
-        self, folder: Path, state: Path, port: int, scanner: tuple[Path, VideoFormat], clock: WallClock | None
+        self, folders: Folders, port: int, scanner: tuple[Path, VideoFormat], clock: WallClock | None
     ) -> None:
-        self._folder = folder
-        self._config = folder / "fibrostage.toml"
-        self._config.write_text(_configuration(state, port, *scanner), encoding="utf-8")
+        self._folders = folders
+        self._config = folders.campaign / "fibrostage.toml"
+        self._config.write_text(_configuration(folders.state, port, *scanner), encoding="utf-8")
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
-        self._run = folder / "run"
-        self._run.mkdir(exist_ok=True)
-        self._notify = self._run / "notify.sock"
+        self._notify = folders.run / "notify.sock"
         self._inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._inbox.bind(str(self._notify))
         self._inbox.settimeout(POLL_S)
@@ -122,7 +128,7 @@ class Appliance:
         environment = dict(os.environ) | {
             "NOTIFY_SOCKET": str(self._notify),
             "WATCHDOG_USEC": str(int(WATCHDOG_S * 1e6)),
-            "RUNTIME_DIRECTORY": str(self._run),
+            "RUNTIME_DIRECTORY": str(self._folders.run),
         }
         if self._clock is not None:
             environment |= self._clock.environment
@@ -143,7 +149,7 @@ class Appliance:
         """What it says, each line with the monotonic time; ends with the process."""
         if process.stdout is None:
             return
-        with process.stdout, (self._folder / "appliance.log").open("ab") as log:
+        with process.stdout, (self._folders.campaign / "appliance.log").open("ab") as log:
             for line in process.stdout:
                 log.write(f"{time.monotonic():10.2f} {process.pid} ".encode() + line)
                 log.flush()

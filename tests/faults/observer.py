@@ -20,8 +20,8 @@ from paho.mqtt.properties import Properties
 LOOPBACK = "127.0.0.1"
 EVERYTHING = "fibrostage/#"
 TIMEOUT_S = 10.0
-ANSWERS = "fibrostage-campaign/answers"
-"""Where the appliance answers the campaign's commands."""
+ANSWERS = "answer/campaign"
+"""Below the appliance's root: where it answers the campaign's commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Observer:
         """Subscribe; returns when the broker has confirmed it."""
         confirmed = threading.Event()
         client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
-        client.on_connect = lambda c, *_: c.subscribe([(EVERYTHING, 1), (ANSWERS, 1)])
+        client.on_connect = lambda c, *_: c.subscribe(EVERYTHING, 1)
         client.on_subscribe = lambda *_: confirmed.set()
         client.on_message = self._on_message
         client.connect(LOOPBACK, port)
@@ -97,7 +97,7 @@ class Observer:
         """Send a command; returns after how many seconds the appliance answered, or None."""
         mark, asked_s = uuid4().bytes, time.monotonic()
         wanted = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho leaves it untyped
-        wanted.ResponseTopic, wanted.CorrelationData = ANSWERS, mark
+        wanted.ResponseTopic, wanted.CorrelationData = f"{self._root}/{ANSWERS}", mark
         if self._client is not None:
             self._client.publish(f"{self._root}/command/{command}", payload, 1, properties=wanted)
         with self._changed:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID
 
 from calibration.phantom.pipe import VideoFormat
 from firmware_app.ward.broker import PrivateBroker
-from tests.faults.appliance import ROOT, Appliance
+from tests.faults.appliance import ROOT, Appliance, Folders
 from tests.faults.clock import WallClock
 from tests.faults.observer import Observer
 from tests.faults.patients import FPS, HEIGHT, WIDTH
@@ -22,6 +24,8 @@ from tests.faults.scanner import ScannerOutput
 from tests.faults.sonographer import Sonographer
 
 VIDEO = VideoFormat(WIDTH, HEIGHT, FPS)
+ASK_S = 0.5
+MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has a RAM disk
 STATE_MIB = 32
 """The appliance's disk: small, so that it can be filled."""
 STARTED_WITHIN_S = 60.0
@@ -62,13 +66,20 @@ class World:
         self.proxy.set_weather(FAIR)
 
     def recovered_after_s(self, timeout_s: float) -> float | None:
-        """Seconds until the appliance is connected and says that it sees the scanner; None: not in time."""
+        """Seconds until the appliance answers a command and says that it sees the scanner; None: not in time."""
         began_s = time.monotonic()
-        while not (self.proxy.connections and self.observer.is_live()):
-            if time.monotonic() - began_s > timeout_s:
-                return None
+        while (left_s := began_s + timeout_s - time.monotonic()) > 0:
+            if self.observer.ask("cancel", _of_a_stranger(self.random), min(ASK_S, left_s)) is None:
+                continue
+            if self.observer.is_live():
+                return time.monotonic() - began_s
             time.sleep(0.05)
-        return time.monotonic() - began_s
+        return None
+
+
+def _of_a_stranger(rng: random.Random) -> bytes:
+    """A command about an exam that nobody knows: it is answered, and changes nothing."""
+    return f'{{"exam_id": "{UUID(int=rng.getrandbits(128), version=4)}"}}'.encode()
 
 
 @contextmanager
@@ -102,7 +113,9 @@ def open_world(folder: Path, seed: int) -> Iterator[World]:
         parts.callback(observer.leave)
         socket = folder / "scanner.sock"
         scanner = parts.enter_context(ScannerOutput(socket, VIDEO))
-        appliance = parts.enter_context(Appliance(folder, state, proxy.port, (socket, VIDEO), clock))
+        run = Path(parts.enter_context(TemporaryDirectory(prefix="fibrostage-run-", dir=MEMORY)))
+        folders = Folders(folder, state, run)
+        appliance = parts.enter_context(Appliance(folders, proxy.port, (socket, VIDEO), clock))
         world = World(
             folder, state, broker, strict, proxy, observer, scanner, appliance, clock, None, rng, without
         )
