@@ -15,10 +15,14 @@ This is the only module that imports paho.
 from __future__ import annotations
 
 import logging
+import os
 import random
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import paho.mqtt.client as paho
@@ -45,6 +49,8 @@ SESSION_S = 60
 """The broker keeps the session over an outage of so long."""
 LARGEST_PACKET = 65_536
 """The broker sends nothing larger; a command has at most 4 KiB."""
+SILENCE = 1.5
+"""Times the keep-alive: a broker that acknowledges nothing for so long counts as lost."""
 BACK_OFF_S = (1.0, 10.0)
 """Shortest and longest pause between two attempts to connect; it doubles from one to the next."""
 JITTER = 0.4
@@ -86,6 +92,8 @@ class Ward:
         self._despatch = Despatch(root, waiting, birth)
         self._state = LinkState.CONNECTING
         self._detail = ""
+        self._connected_s = 0.0
+        self._silence_s = SILENCE * config.keepalive_s
         self._acknowledged: dict[int, ReasonCode] = {}
         self._closing = False
         self._client = _client_for(config, client_id=root.replace("/", "-"))
@@ -225,11 +233,26 @@ class Ward:
             properties.CorrelationData = parcel.correlation
         mid = self._client.publish(parcel.topic, parcel.payload, QOS, parcel.retain, properties).mid
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or mid in self._acknowledged)
+            while not self._changed.wait_for(
+                lambda: self._closing or mid in self._acknowledged, self._silence_s
+            ):
+                self._hang_up()
             reason = self._acknowledged.pop(mid, None)
         if reason is not None and reason.is_failure:
             LOG.warning("the broker refuses a message on %s: %s", parcel.topic, reason)
         return reason is not None
+
+    def _hang_up(self) -> None:
+        """A connection on which nothing is acknowledged is none: let paho make another one.
+
+        Its own keep-alive is content with any byte, so a stream that lost its place would be kept for ever.
+        """
+        link = self._client.socket()
+        overdue = time.monotonic() - self._connected_s >= self._silence_s
+        if self._state is LinkState.CONNECTED and overdue and link is not None:
+            LOG.warning("the broker has acknowledged nothing for %.0f s: connecting anew", self._silence_s)
+            with suppress(OSError), socket.socket(fileno=os.dup(link.fileno())) as same:
+                same.shutdown(socket.SHUT_RDWR)  # its owner, on another thread, is told at once
 
     # paho calls these on its own thread.
 
@@ -245,7 +268,7 @@ class Ward:
             if reason.is_failure:
                 self._state, self._detail = LinkState.REFUSED, str(reason)
             else:
-                self._state, self._detail = LinkState.CONNECTED, ""
+                self._state, self._detail, self._connected_s = LinkState.CONNECTED, "", time.monotonic()
                 self._despatch.connected(remembered=flags.session_present)
             self._changed.notify_all()
         if not reason.is_failure and self._on_command is not None:

@@ -209,6 +209,9 @@ fps = {video.fps}
 [sink]
 kind = "none"
 
+[health]
+every_s = 2
+
 [mqtt]
 host = "127.0.0.1"
 port = {port}

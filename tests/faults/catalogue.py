@@ -6,10 +6,11 @@ as long as the table says. What it may spoil, and how soon all must be well agai
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -197,11 +198,11 @@ def disk_full(world: World) -> Iterator[None]:
     """Not a byte is left on the appliance's disk."""
     ballast = world.state / "ballast"
     with ballast.open("wb", buffering=0) as stream:
-        try:
-            while True:
-                stream.write(bytes(1 << 16))
-        except OSError:
-            pass  # full, as wanted
+        free = os.statvfs(world.state)
+        os.posix_fallocate(stream.fileno(), 0, max(1, (free.f_bavail - 1) * free.f_frsize))
+        with suppress(OSError):  # the appliance writes at the same time: take what is left
+            while stream.seek(0, os.SEEK_END) and stream.write(bytes(4096)):
+                pass
     yield
     ballast.unlink()
 

@@ -26,8 +26,8 @@ from tests.faults.sonographer import Sonographer
 VIDEO = VideoFormat(WIDTH, HEIGHT, FPS)
 ASK_S = 0.5
 MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has a RAM disk
-STATE_MIB = 32
-"""The appliance's disk: small, so that it can be filled."""
+STATE_MIB = 512
+"""The appliance's disk: small enough to be filled, above the reserve that it wants to see free."""
 STARTED_WITHIN_S = 60.0
 
 
@@ -66,7 +66,7 @@ class World:
         self.proxy.set_weather(FAIR)
 
     def recovered_after_s(self, timeout_s: float) -> float | None:
-        """Seconds until the appliance answers a command and says that it sees the scanner; None: not in time."""
+        """Seconds until the appliance answers a command and sees the scanner; None: not in time."""
         began_s = time.monotonic()
         while (left_s := began_s + timeout_s - time.monotonic()) > 0:
             if self.observer.ask("cancel", _of_a_stranger(self.random), min(ASK_S, left_s)) is None:
