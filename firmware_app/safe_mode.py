@@ -20,6 +20,7 @@ from calibration.errors import ProfileError as CalibrationProfileError
 from firmware_app.assembly import SOFTWARE, sink_of, source_of, time_trusted
 from firmware_app.config import SYSTEM_PATH, Config, MqttConfig, SinkConfig, SourceConfig, load_config
 from firmware_app.config.salvage import kept_in, salvage, state_folder
+from firmware_app.config.secrecy import files_of
 from firmware_app.errors import (
     AuditError,
     BundleError,
@@ -162,9 +163,9 @@ def _ward(config: Config, kept: MqttConfig, complaint: str) -> Iterator[None]:
 
 def _files_of(path: Path | None, config: Config) -> tuple[Path, ...]:
     """The configuration, and every file and folder that it rests on."""
-    mqtt = config.mqtt
-    named = (config.bundle, mqtt.password_file, mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
-    return (path or SYSTEM_PATH, config.bundle_keys, Path(config.profile), *(file for file in named if file))
+    bundle = () if config.bundle is None else (config.bundle,)
+    named = (*bundle, config.bundle_keys, Path(config.profile), *files_of(config).values())
+    return (path or SYSTEM_PATH, *named)
 
 
 def _fingerprint(files: tuple[Path, ...]) -> _Fingerprint:

@@ -22,8 +22,8 @@ from firmware_app.config.settings import Config
 from firmware_app.errors import ConfigError
 
 LOG = logging.getLogger(__name__)
-PARTS = ("site", "device", "room", "language", "source", "sink", "mqtt", "bundle", "bundle_keys", "profile")
-"""What being seen needs, and what names the files that may be at fault; the rest is only for results."""
+PARTS = tuple(name for name in Config.model_fields if name != "version")
+"""Each is sound or not for itself."""
 COPY = "last-good.json"
 
 
@@ -34,7 +34,7 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def keep(config: Config, folder: Path | None) -> None:
-    """Keep what being seen needs, since the appliance runs with it; a disk that refuses is only noted."""
+    """Keep the settings that the appliance runs with, without secrets; a disk that refuses is only noted."""
     if folder is None:
         return
     has_secret = hide(config.source.url) != config.source.url

@@ -6,10 +6,11 @@ import re
 import stat
 from pathlib import Path
 
-from firmware_app.config.settings import Config
+from firmware_app.config.settings import Config, Section
 
 MASK = "********"
 _CREDENTIALS = re.compile(r"(?<=://)\S*(?=@)")
+_SECRET = {"password_file", "pin_file", "key_file"}
 _QUERY = re.compile(r"(?<=[?&])([^=&#\s]+)=[^&#\s]*")
 
 
@@ -24,6 +25,17 @@ def masked(config: Config) -> Config:
     return config.model_copy(update={"source": source})
 
 
+def files_of(config: Config) -> dict[str, Path]:
+    """The files with secrets and certificates that are set, by the names of their settings."""
+    sections = [(heading, section) for heading, section in config if isinstance(section, Section)]
+    return {
+        f"{heading}.{name}": value
+        for heading, section in sections
+        for name, value in section
+        if name.endswith("_file") and isinstance(value, Path)
+    }
+
+
 def exposed(config: Config, path: Path | None) -> list[str]:
     """One sentence for each secret that every user of this machine can read.
 
@@ -31,13 +43,13 @@ def exposed(config: Config, path: Path | None) -> list[str]:
         config: the settings.
         path: the file that they came from; it is a secret itself where an address holds a password.
     """
-    held = [("mqtt.password_file", config.mqtt.password_file), ("mqtt.key_file", config.mqtt.key_file)]
+    held = [(name, file) for name, file in files_of(config).items() if name.rpartition(".")[2] in _SECRET]
     if hide(config.source.url) != config.source.url:
-        held.append(("the password in source.url", path))
+        held += [("the password in source.url", path)] if path is not None else []
     return [
         f"{name}: every user can read {file}; close it with: chmod o= {file}"
         for name, file in held
-        if file is not None and _open_to_others(file)
+        if _open_to_others(file)
     ]
 
 

@@ -118,6 +118,19 @@ def test_what_the_file_names_counts_as_well(
             assert appliance.ended() == RESTART
 
 
+def test_a_file_that_comes_later_is_noticed(tmp_path: Path, state: Path) -> None:
+    """The password's file is laid down afterwards: no one has to touch the configuration."""
+    password = tmp_path / "mqtt.password"
+    with PrivateBroker() as broker:
+        kept = MqttConfig(host=broker.host, port=broker.port)
+        keep(Config(site="test", device="bedside", mqtt=kept), state)
+        path = written(tmp_path, broker, mqtt=f'username = "u"\npassword_file = "{password}"')
+        with service(broker, path, state) as appliance:
+            assert str(password) in appliance.status()["trouble"]
+            password.write_text("secret\n")
+            assert appliance.ended() == RESTART
+
+
 def test_a_sound_run_is_kept_for_a_bad_day(tmp_path: Path, state: Path) -> None:
     """With a sound file it runs, tells no trouble, and keeps what safe mode would need."""
     with PrivateBroker() as broker:
