@@ -11,7 +11,8 @@ import numpy as np
 
 from calibration.phantom import draw_acquisition, draw_patient
 from firmware_app.assembly import screen_reader, sink_of, source_of
-from firmware_app.config import Config, load_config
+from firmware_app.config import Config, load_config, system_path
+from firmware_app.config.secrecy import exposed
 from firmware_app.errors import FibrostageError
 from firmware_app.journey import Frame
 from firmware_app.model import Opened, open_model
@@ -52,6 +53,7 @@ def run_checks(config_path: Path | None) -> Iterator[Check]:
         config = Config()
     else:
         yield Check("configuration", ok=True, detail=str(config_path or "the system's, or all defaults"))
+    yield _check("secrets", lambda: _secrets(config, config_path))
     yield _check("screen profile", lambda: screen_reader(config.profile).profile.profile_id)
     yield from _model_checks(config)
     yield _check("video", lambda: _elements(config))
@@ -69,6 +71,13 @@ def _check(name: str, work: Callable[[], str | None]) -> Check:
         detail = " ".join(str(error).split()) or type(error).__name__
         known = isinstance(error, (FibrostageError, FailedCheckError))
         return Check(name, ok=False, detail=detail if known else f"{type(error).__name__}: {detail}")
+
+
+def _secrets(config: Config, path: Path | None) -> str:
+    told = exposed(config, system_path(path))
+    if told:
+        raise FailedCheckError("; ".join(told))
+    return "no other user can read them"
 
 
 def _model_checks(config: Config) -> Iterator[Check]:
