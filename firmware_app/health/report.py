@@ -97,7 +97,7 @@ class HealthReport:
             clock=message.ClockHealth(
                 trusted=trusted,
                 largest_error_ms=clock.largest_error_ms(),
-                uptime_s=(now_ns - self._began_ns) / 1e9,
+                uptime_s=round((now_ns - self._began_ns) / 1e9, 3),
             ),
         )
 
@@ -116,9 +116,9 @@ def capture_of(step: Step) -> CaptureState:
 def rates_between(before: PipelineStatistics, now: PipelineStatistics, seconds: float) -> message.Rates:
     """Frames per second between two countings."""
     return message.Rates(
-        source_hz=(now.frames_in - before.frames_in) / seconds,
-        analysed_hz=(now.analysed - before.analysed) / seconds,
-        displayed_hz=(now.displayed - before.displayed) / seconds,
+        source_hz=round((now.frames_in - before.frames_in) / seconds, 2),
+        analysed_hz=round((now.analysed - before.analysed) / seconds, 2),
+        displayed_hz=round((now.displayed - before.displayed) / seconds, 2),
     )
 
 
@@ -134,7 +134,9 @@ def _frames(statistics: PipelineStatistics) -> message.Frames:
 
 
 def _latency(latency: Latency | None) -> message.StageLatency | None:
-    return None if latency is None else message.StageLatency(**asdict(latency))
+    if latency is None:
+        return None
+    return message.StageLatency(**{name: round(value, 3) for name, value in asdict(latency).items()})
 
 
 def _outbox(link: Link) -> message.OutboxHealth:
