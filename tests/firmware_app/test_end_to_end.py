@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import queue
 import signal
@@ -9,12 +10,21 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from calibration.phantom import draw_patient
+from calibration.phantom.acquisition import begin_study
 from firmware_app.config import MqttConfig
+from firmware_app.records.chain import content_of, files_in, lines_of
+from firmware_app.records.folder import sealed_in
+from firmware_app.records.opening import read_evidence
+from firmware_app.records.verification import verify
 from firmware_app.ward.broker import PrivateBroker
 from firmware_app.ward.mqtt import Received, Subscriber
 from tests.conftest import PROGRAMS, DrawnExam, call, draw_exam
@@ -36,11 +46,13 @@ def of_type(lines: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 @contextmanager
 def appliance(folder: Path, broker: PrivateBroker, source: str) -> Iterator[subprocess.Popen[bytes]]:
     """The appliance on a source, stopped at the end of the block."""
+    (folder / "kept").mkdir()
     config = folder / "fibrostage.toml"
     config.write_text(
         f'site = "test"\ndevice = "bedside"\n[records]\nsnapshot = "{folder / "overlay.png"}"\n'
+        f'audit = "{folder / "kept" / "audit"}"\nevidence = "{folder / "kept" / "evidence"}"\n'
         f'[source]\n{source}\n[sink]\nkind = "none"\n'
-        f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n'
+        f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\noutbox = "{folder / "kept" / "outbox"}"\n'
     )
     child = subprocess.Popen([str(PROGRAMS / "fibrostage"), "run", "--config", str(config)])
     try:
@@ -80,14 +92,53 @@ def until(inbox: queue.Queue[Received], topic: str, phase: str | None = None) ->
     raise AssertionError(f"{topic} was never heard, only {[name for name, _ in messages]}")
 
 
-def test_a_live_exam_reaches_a_subscriber(drawn_exam: DrawnExam, tmp_path: Path) -> None:
-    """Five acquisitions and the one refusal of a live exam arrive, and the result agrees with the truth."""
+SERUM = {
+    "ast_u_l": 83.2517,
+    "ast_uln_u_l": 41.5093,
+    "platelets_g_l": 127.7541,
+    "alt_u_l": 61.1259,
+    "age_years": 57.5173,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LiveExam:
+    """One exam on the live appliance with everything on: what a subscriber heard, and what was kept.
+
+    Attributes:
+        messages: up to the completed exam, by topic.
+        closing: the exam as it was closed.
+        death: the last status.
+        folder: of the overlay's picture, and of what was kept.
+    """
+
+    messages: list[tuple[str, Any]]
+    closing: dict[str, Any]
+    death: dict[str, Any]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def live_exam(drawn_exam: DrawnExam, tmp_path_factory: pytest.TempPathFactory) -> LiveExam:
+    """The drawn exam in real time; serum values are entered after the first acquisition."""
+    folder = tmp_path_factory.mktemp("live")
     with PrivateBroker() as broker, heard(broker) as inbox:
         source = f'kind = "file"\npath = "{drawn_exam.video}"'
-        with appliance(tmp_path, broker, source):
-            messages = until(inbox, "exam", "complete")
+        with appliance(folder, broker, source):
+            messages = until(inbox, "acquisition")
+            command = json.dumps({"exam_id": messages[-1][1]["exam_id"], **SERUM})
+            topic = "fibrostage/v1/test/bedside/command/serum"
+            words = ("-h", broker.host, "-p", str(broker.port), "-q", "1", "-t", topic, "-m", command)
+            subprocess.run(["mosquitto_pub", *words], check=True, timeout=20)
+            messages += until(inbox, "exam", "complete")
             closing = until(inbox, "exam", "closed")[-1][1]
             death = until(inbox, "status")[-1][1]
+    return LiveExam(messages, closing, death, folder)
+
+
+def test_a_live_exam_reaches_a_subscriber(drawn_exam: DrawnExam, live_exam: LiveExam) -> None:
+    """Five acquisitions and the one refusal of a live exam arrive, and the result agrees with the truth."""
+    messages, closing, death = live_exam.messages, live_exam.closing, live_exam.death
     acquisitions = [m for name, m in messages if name == "acquisition" and m["type"] == "acquisition"]
     refusals = [m for name, m in messages if name == "acquisition" and m["type"] == "refusal"]
     results = [m for name, m in messages if name == "result"]
@@ -103,7 +154,59 @@ def test_a_live_exam_reaches_a_subscriber(drawn_exam: DrawnExam, tmp_path: Path)
     assert "simulated data" in result["notice"]
     assert closing["closing"] == "patient_changed"
     assert death["capture"] == "ended"
-    assert (tmp_path / "overlay.png").stat().st_size > 10_000
+    assert result["methods"]["APRI"] is not None
+    assert (live_exam.folder / "overlay.png").stat().st_size > 10_000
+
+
+def test_a_live_result_is_reproduced_from_its_evidence(live_exam: LiveExam) -> None:
+    """Scored again, the very bytes come out; the audit log is sound, and vouches for the file."""
+    kept = live_exam.folder / "kept"
+    [file] = sealed_in(kept / "evidence")
+    ended = call("fibrostage", "replay", "--evidence", file, "--json")
+    assert ended.code == 0, ended.err
+    assert ended.lines[0]["verdict"] == "identical"
+    assert ended.lines[0]["result"] in [m for name, m in live_exam.messages if name == "result"]
+    assert not list((kept / "evidence" / "pending").iterdir())
+    verdict = verify(kept / "audit")
+    assert verdict.fault is None
+    [log] = files_in(kept / "audit")
+    lines = [content_of(line) for line in lines_of(log)]
+    kinds = [str(line["kind"]) for line in lines]
+    assert (kinds[0], kinds[-1]) == ("started", "stopped")
+    assert kinds.count("acquisition") == 5
+    assert {"status", "refusal", "command", "result", "exam", "evidence", "cleared"} <= set(kinds)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert any(f'"sha256": "{digest}"' in json.dumps(line["content"]) for line in lines)
+
+
+def test_nothing_of_the_patient_is_kept_or_sent(drawn_exam: DrawnExam, live_exam: LiveExam) -> None:
+    """No word of the banner, no serum value, no picture but the crops: not in a file, not in a message."""
+    patient = drawn_exam.truth["exams"][0]
+    banner = begin_study(draw_patient(np.random.default_rng(0)), patient["seed"]).banner
+    family = banner.name.partition(",")[0]
+    words = {banner.site, family, banner.identifier[2:], *(str(value) for value in SERUM.values())}
+    files = [path for path in (live_exam.folder / "kept").rglob("*") if path.is_file()]
+    assert {path.parent.name for path in files} == {"kept", "audit", "evidence"}
+    written = b"".join(path.read_bytes() for path in files)
+    own = [message for name, message in live_exam.messages if name != "serum"]  # the command is the test's
+    said = json.dumps(own, ensure_ascii=False).encode()
+    for word in words:
+        assert word.encode() not in written, word
+        assert word.encode() not in said, word
+    assert written.count(b"\x89PNG\r\n\x1a\n") == 10
+    frame = cv2.VideoCapture(str(drawn_exam.video)).read()[1]
+    name = frame[12:36, 740:792]
+    [file] = sealed_in(live_exam.folder / "kept" / "evidence")
+    assert shows(frame, name)
+    for taken in read_evidence(file).taken.values():
+        for crop in (taken.crops.elastogram, taken.crops.gray):
+            assert max(crop.shape[:2]) < 200
+            assert not shows(crop[..., ::-1], name)
+
+
+def shows(picture: Any, part: Any) -> bool:
+    """Whether a part of a picture stands in another one."""
+    return bool(cv2.matchTemplate(np.ascontiguousarray(picture), part, cv2.TM_SQDIFF_NORMED).min() < 0.1)
 
 
 def test_the_virtual_scanner_is_a_live_source(tmp_path: Path) -> None:
