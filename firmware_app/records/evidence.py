@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import platform
 import queue
 import threading
 from collections import deque
@@ -24,6 +23,7 @@ from firmware_app.journey import Crops, Frame
 from firmware_app.records.audit import Audit
 from firmware_app.records.folder import EvidenceFolder, Sealed, Sealing
 from firmware_app.records.lock import PASSING
+from firmware_app.records.processor import processor
 from firmware_app.ward.publication import Appliance, Publication
 from firmware_app.wording import Rung
 
@@ -203,16 +203,6 @@ class EvidenceStore:
             LOG.info("evidence is kept again")
             self._noted.append({"trouble": None})
             self.trouble = None
-
-
-def processor() -> str:
-    """What this machine is, as its kernel names it: other processors may round in another way."""
-    board = Path("/proc/device-tree/model")  # ARM boards have this, and no model name among the processors
-    if board.exists():
-        return board.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.machine()
 
 
 def _line_of(task: Sealing, sealed: Sealed) -> JsonValue:

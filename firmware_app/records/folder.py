@@ -140,7 +140,7 @@ class EvidenceFolder:
         data = packed(members)
         removed = self._make_room(len(data))
         exam = self._folder / PENDING / str(exam_id)
-        exam.mkdir(exist_ok=True)
+        exam.mkdir(parents=True, exist_ok=True)
         write_whole(exam / f"{acquisition.id}{SUFFIX}", data)
         sync(exam.parent)
         return removed
@@ -193,7 +193,7 @@ class EvidenceFolder:
                 shutil.rmtree(exam)
 
     def _pending(self) -> list[Path]:
-        return [path for path in (self._folder / PENDING).iterdir() if path.is_dir()]
+        return [path for path in (self._folder / PENDING).glob("*") if path.is_dir()]
 
     def _kept(self, exam_id: UUID, acquisition: Acquisition) -> dict[str, bytes]:
         """What was kept of an acquisition, under the names that it has in the evidence; empty: nothing."""
