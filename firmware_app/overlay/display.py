@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
-from uuid import UUID
 
 import numpy as np
 
 from calibration.profile import ScreenProfile
 from firmware_app.appliance import Step
 from firmware_app.errors import SinkError
-from firmware_app.exam.events import Acquisition
-from firmware_app.exam.state import AcquisitionAccepted, ResultIssued
+from firmware_app.exam.state import ResultIssued
 from firmware_app.journey import Frame, Rect, ScreenPlacement, ScreenReading
+from firmware_app.overlay.bindings import Bindings, Looked
 from firmware_app.overlay.drawing import Free, draw_cards, usual_areas
-from firmware_app.overlay.guards import Guard, PictureGuard, outline_guard, picture_guard, ring_guard
+from firmware_app.overlay.guards import Guard, outline_guard, ring_guard
 from firmware_app.overlay.layers import Layer, Patch, Scene
 from firmware_app.overlay.outlines import heat_patch, ring_patch, square_patches
 from firmware_app.overlay.places import rect_of, scaled_circle, scaled_rect, scaled_square
@@ -38,8 +37,6 @@ SNAPSHOT_AFTER_NS = 300_000_000
 """A new overlay reaches the display branch within a few frames; the snapshot waits for it."""
 _TECHNICAL_NS = 1_000_000_000
 """The lines for the technician are read anew once a second."""
-_BANNER_STEP, _HEAT_STEP = 2, 4
-"""Every second pixel of the banner is compared: half the stroke of its letters."""
 
 
 class Screen(Protocol):
@@ -63,22 +60,6 @@ class Screen(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """The banner beside which an exam's outcome may be shown."""
-
-    exam_id: UUID | None
-    banner: PictureGuard
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """Where the networks looked in the last acquisition, and its picture."""
-
-    patches: tuple[Patch, ...]
-    picture: PictureGuard
-
-
 class Display:
     """The overlay, told of each step. Remembers what holds for more than one frame."""
 
@@ -98,8 +79,8 @@ class Display:
         self._snapshot, self._snapshot_due_ns = snapshot, None if snapshot is None else 0
         self._size = (1440, 1080)
         self._placement: ScreenPlacement | None = None
-        self._named: _Named | None = None
-        self._seen: _Seen | None = None
+        self._bindings = Bindings(profile)
+        self._drawn: tuple[Looked, tuple[Patch, ...]] | None = None
         self._technical: tuple[str, ...] = ()
         self._technical_ns = 0
 
@@ -116,50 +97,35 @@ class Display:
         """What is drawn: from the lowest layer to the uppermost."""
         width, height = size = self._screen.display_size or self._size
         cards = draw_cards(state, self._free(width, height), height)
-        says_nothing = state.estimate is None and state.preview is None
-        guards: tuple[Guard, ...] = () if self._named is None or says_nothing else (self._named.banner,)
         layers = [
-            *self._heat(),
+            *self._heat(size),
             *self._outlines(step, size),
-            Layer((cards.outcome,), guards, (cards.hidden,)),
+            Layer((cards.outcome,), self._bindings.guards_of(state), (cards.hidden,)),
             Layer((cards.progress,)),
         ]
         return Scene(tuple(layers), size, self._size)
 
     def _note_frame(self, step: Step, frame: Frame) -> None:
-        height, width = frame.pixels.shape[:2]
-        reading, exam = step.reading, step.exam
-        if (width, height) != self._size:
-            self._size, self._placement, self._named, self._seen = (width, height), None, None, None
-        if reading is None:
-            return
-        self._placement = reading.registration or self._placement
-        if exam.id is None or not exam.acquisitions:
-            self._named = self._seen = None
-        for effect in step.effects:
-            if isinstance(effect, AcquisitionAccepted):
-                self._seen = self._seen_of(effect.acquisition, frame)
-                self._named = None  # the newest is the surest
-        if self._named is not None and self._named.exam_id != exam.id:
-            self._named = self._seen = None
-        if self._named is None and exam.acquisitions and reading.registration is not None:
-            areas = tuple(rect_of(a, reading.registration, *self._size) for a in self._profile.banner.areas)
-            self._named = _Named(exam.id, picture_guard(areas, frame.pixels, _BANNER_STEP))
+        size = frame.pixels.shape[1], frame.pixels.shape[0]
+        if size != self._size:
+            self._size, self._placement = size, None
+            self._bindings.forget()
+        if step.reading is not None:
+            self._placement = step.reading.registration or self._placement
+        self._bindings.note(step, frame)
 
-    def _seen_of(self, acquisition: Acquisition, frame: Frame) -> _Seen | None:
-        attention = None if acquisition.scores is None else acquisition.scores.attention
-        if not self._activation_map or attention is None:
-            return None
-        roi, scale = acquisition.roi, self._scale(self._screen.display_size or self._size)
-        area = Rect(roi.gray.x, roi.gray.y, roi.gray.width, roi.gray.side)
-        patches = (
-            heat_patch(scaled_square(roi.elastogram, *scale), attention.em),
-            heat_patch(scaled_square(roi.gray, *scale), attention.gm),
-        )
-        return _Seen(patches, picture_guard((area,), frame.pixels, _HEAT_STEP))
-
-    def _heat(self) -> list[Layer]:
-        return [] if self._seen is None else [Layer(self._seen.patches, (self._seen.picture,))]
+    def _heat(self, size: tuple[int, int]) -> list[Layer]:
+        looked = self._bindings.looked
+        if looked is None or not self._activation_map:
+            return []
+        if self._drawn is None or self._drawn[0] is not looked:
+            scale = self._scale(size)
+            patches = (
+                heat_patch(scaled_square(looked.roi.elastogram, *scale), looked.attention.em),
+                heat_patch(scaled_square(looked.roi.gray, *scale), looked.attention.gm),
+            )
+            self._drawn = looked, patches
+        return [Layer(self._drawn[1], (looked.picture,))]
 
     def _outlines(self, step: Step, size: tuple[int, int]) -> list[Layer]:
         reading = step.reading

@@ -7,7 +7,7 @@ the very picture that was analysed. Both cost some ten microseconds a frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -24,8 +24,9 @@ _RING_SAMPLES = 96
 _OUTLINE_STEP_PX = 5.0
 _BESIDE = 5.0
 """A line is compared with what lies this many pixels of a 1080-line screen to both sides of it."""
+_NEAR_PX = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 _SIDES = 4
-_LEAST_CONTRAST = 8.0
+_LEAST_CONTRAST = 5.0
 """Levels of 219; a line that is fainter than this on the average cannot vouch for a place."""
 _RING_SHARE, _OUTLINE_SHARE = 0.8, 0.6
 """Of the contrast that was measured. A line that has moved by two pixels keeps less than this on two sides of
@@ -106,12 +107,23 @@ class ScaledLuma:
 
 
 def ring_guard(circle: Circle, pixels: Picture) -> LineGuard:
-    """That the scanner's ring stands where it was measured in this picture."""
+    """That the scanner's ring stands where it was measured in this picture.
+
+    It is compared with the clearest line within a few pixels: a place that was measured badly vouches for
+    nothing.
+    """
     angles = np.arange(_RING_SAMPLES) * (2 * np.pi / _RING_SAMPLES)
     along = np.stack([np.cos(angles) * circle.stretch, np.sin(angles)], axis=1)
     centre, beside = np.array([circle.x, circle.y]), _beside(pixels)
-    rings = [centre + along * radius for radius in (circle.r, circle.r + beside, circle.r - beside)]
-    return _line_guard(np.stack(rings), _side_of(along), pixels, _RING_SHARE)
+    sides = _side_of(along)
+
+    def measured(radius: float) -> LineGuard:
+        rings = [centre + along * r for r in (radius, radius + beside, radius - beside)]
+        return _line_guard(np.stack(rings), sides, pixels, _RING_SHARE)
+
+    near = [measured(circle.r + away) for away in _NEAR_PX]
+    clearest = np.max([guard.contrast for guard in near], axis=0)
+    return replace(near[_NEAR_PX.index(0.0)], contrast=clearest)
 
 
 def outline_guard(polygon: Polygon, pixels: Picture) -> LineGuard:

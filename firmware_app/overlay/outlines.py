@@ -72,8 +72,11 @@ def heat_patch(square: Square, activation: ActivationMap) -> Patch:
 
 
 def _thickness(unit: float) -> tuple[int, int]:
-    """Pixels of a line's bright core, and of each dark edge."""
-    return max(1, round(2 * unit)), max(1, round(unit))
+    """Pixels of a line's bright core, and of each dark edge.
+
+    A core of one pixel would lose its colour in a video whose colour planes have half the size.
+    """
+    return max(2, round(2 * unit)), max(1, round(unit))
 
 
 def _edged(inwards: npt.NDArray[np.intp], core: int, edge: int) -> npt.NDArray[np.uint8]:

@@ -42,6 +42,8 @@ BESIDE = (-4.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 4.0)
 """Distances from a ring's line at which it is looked at, reference pixels; the outer two are beside it."""
 LINE = 2.5
 """Half width of a ring's line with its blur, picture pixels."""
+MOVED = 1.0
+"""Pixels; a ring that has moved on is measured again where it was found: the first look saw a part of it."""
 MOST = 4
 """Rings that are looked for: with more than one the reading is refused anyway."""
 TRIES, MORE_TRIES = 10, 2
@@ -298,6 +300,8 @@ def find_rings(window: Picture, inside: Gray, screen: RingScreen, near: tuple[Ri
     found: list[Ring] = []
     for earlier in near:
         ring = _clear(sight, (earlier.x, earlier.y, earlier.r), found)
+        if ring is not None and math.hypot(ring.x - earlier.x, ring.y - earlier.y) > MOVED:
+            ring = _clear(sight, (ring.x, ring.y, ring.r), found)
         if ring is not None:
             found.append(ring)
     step = max(1, round(2 * scale))

@@ -24,7 +24,7 @@ from firmware_app.appliance import Step
 from firmware_app.exam.events import Moment
 from firmware_app.exam.state import Exam
 from firmware_app.journey import Attention, Frame, Rect, ScreenReading
-from firmware_app.overlay.display import Display, _Named
+from firmware_app.overlay.display import Display
 from firmware_app.overlay.guards import PictureLuma, picture_guard
 from firmware_app.overlay.layers import Layer, Patch, Scene
 from firmware_app.overlay.outlines import heat_patch
@@ -179,7 +179,7 @@ def scene_of(shown: Shown) -> tuple[Scene, npt.NDArray[np.uint8]]:
     if shown.hidden:  # the outcome belongs to the patient of another screen
         other = Viewport.fit(*shown.size).apply(draw_scene(Screen(), SEED + 1)[0])
         areas = tuple(Rect(*area) for area in reader.profile.banner.areas)
-        display._named = _Named(None, picture_guard(areas, other, 2))
+        display._bindings._exam = None, picture_guard(areas, other, 2)
     scene = display.scene(shown.state, step)
     return (_with_heat(scene, reading) if shown.heat else scene), picture
 
