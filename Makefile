@@ -53,18 +53,19 @@ $(STAMPS)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) --no-deps tensorrt-stubs # types only: with its dependencies it would want TensorRT itself
 	@touch $@ $(STAMPS)/core
 
-build/department: $(wildcard $(addprefix firmware_app/department/,*.html *.css *.js *.json)) | $(STAMPS)/apt-DEMO
-	@npm ci --silent --no-audit --no-fund --ignore-scripts --prefix firmware_app/department
-	@rm -rf $@ && mkdir -p $@
-	@cp firmware_app/department/*.html firmware_app/department/*.css firmware_app/department/*.js \
-		firmware_app/department/node_modules/mqtt/dist/mqtt.min.js $@/
+MODULES := firmware_app/department/node_modules
+PAGE := $(wildcard $(addprefix firmware_app/department/,*.html *.css *.js *.json *.py) firmware_app/wording/*.py)
 
-build/test/axe.min.js: firmware_app/department/package-lock.json | build/department
-	@mkdir -p $(@D) && cp firmware_app/department/node_modules/axe-core/axe.min.js $@
+build/department: $(PAGE) | $(STAMPS)/apt-DEMO $(STAMPS)/core
+	@npm ci --silent --no-audit --no-fund --ignore-scripts --prefix firmware_app/department
+	@rm -rf $@ && $(BIN)/python -m firmware_app.department.assembly $@ $(MODULES)/mqtt/dist/mqtt.min.js
+
+build/test: firmware_app/department/package-lock.json | build/department
+	@mkdir -p $@ && cp $(MODULES)/axe-core/axe.min.js $(MODULES)/mqtt/dist/mqtt.min.js $@/ && touch $@
 
 setup: $(STAMPS)/core ## install the appliance
 setup-demo: setup build/department
-setup-test: $(STAMPS)/apt-TEST $(STAMPS)/test $(STAMPS)/supply build/department build/test/axe.min.js
+setup-test: $(STAMPS)/apt-TEST $(STAMPS)/test $(STAMPS)/supply build/department build/test
 
 setup-jetson: $(STAMPS)/core ## install the appliance on a Jetson (TensorRT comes with JetPack)
 	@$(PIP) --editable '.[jetson]'

@@ -1,9 +1,8 @@
 // The department page: connects to the broker that served it (or to ?broker=ws://host:port), and shows every appliance.
 
-"use strict";
-
 const FILTER = "fibrostage/v1/+/+/+";
 const SETTLED_MS = 1_000; // so long after the last retained message, nothing more that is retained will come
+const GATHER_MS = 100; // while the broker tells what it retains
 const appliances = new Map();
 const cards = new Map();
 const dirty = new Set();
@@ -22,16 +21,17 @@ function brokerUrl() {
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host || "localhost:9001"}/mqtt`;
 }
 
-/** Remembers what an appliance has become, and shows it with the next frame of the screen. */
+/** Remembers what an appliance has become, and shows it soon. */
 function become(key, appliance) {
   if (appliances.get(key) === appliance) return;
   appliances.set(key, appliance);
   touch(key);
 }
 
+/** With the next frame of the screen; at the beginning less often, so that the broker is not kept waiting. */
 function touch(key) {
   dirty.add(key);
-  frame ||= requestAnimationFrame(render);
+  frame ||= settling ? setTimeout(render, GATHER_MS) : requestAnimationFrame(render);
 }
 
 function render() {

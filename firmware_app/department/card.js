@@ -1,7 +1,5 @@
 // One appliance as a card. Everything that comes over the wire goes through textContent, never through HTML.
 
-"use strict";
-
 const SCALE_KPA = 40;
 const TICKS_KPA = [0, 10, 20, 30, 40];
 const NEEDED = 5;

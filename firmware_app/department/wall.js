@@ -1,7 +1,5 @@
 // The cards on the screen: how large they are, and in which order they stand.
 
-"use strict";
-
 /** Sizes of a card in its own font size; the richest that is legible with this many appliances is taken. */
 const SHAPES = [
   [{ name: "wide", width: 46, height: 20, smallestPx: 15 }, { name: "full", width: 25, height: 35, smallestPx: 15 }],

@@ -1,7 +1,4 @@
 // What the page knows of an appliance: pure functions over the messages of the MQTT contract (docs/mqtt.md).
-// Plain scripts that share one scope: mosquitto serves files without a type, and browsers refuse modules then.
-
-"use strict";
 
 const TOPIC = /^fibrostage\/v1\/([^/]+)\/([^/]+)\/(status|exam|result|health|acquisition)$/;
 const KEPT = new Set(["status", "exam", "result"]);

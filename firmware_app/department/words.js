@@ -1,7 +1,5 @@
-// Every word of the page's own, in three languages. What the appliance says stands in sentences.js.
+// Every word of the page's own, in three languages. What the appliance says is SENTENCES, from firmware_app/wording.
 // `{name}` is filled in; a test holds the three tables together.
-
-"use strict";
 
 const WORDS = {
   en: {

@@ -21,6 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from firmware_app.department.assembly import assemble
 from firmware_app.exam.events import Event, PatientChanged
 from firmware_app.exam.machine import advance
 from firmware_app.exam.state import Exam
@@ -31,9 +32,8 @@ from firmware_app.wording import Reason
 from tests.firmware_app.exam_examples import acquired, appliance, moment, refused, uid
 
 ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "firmware_app" / "department"
-BUNDLES = (SOURCE / "node_modules/mqtt/dist/mqtt.min.js", ROOT / "build/department/mqtt.min.js")
-MQTT_JS = next((path for path in BUNDLES if path.exists()), None)
+PLACES = ("firmware_app/department/node_modules/mqtt/dist/mqtt.min.js", "build/test/mqtt.min.js")
+MQTT_JS = next((ROOT / place for place in PLACES if (ROOT / place).exists()), None)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE_S = 20.0
 WATCH = """() => {
@@ -49,14 +49,11 @@ WATCH = """() => {
 CONNECTIONS = 4
 
 
-def copy_page(folder: Path) -> Path:
+def page_in(folder: Path) -> Path:
     """The page as `make` puts it together."""
     if MQTT_JS is None:
         raise FileNotFoundError("mqtt.js is not installed: make setup-test")
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in (*SOURCE.glob("*.html"), *SOURCE.glob("*.css"), *SOURCE.glob("*.js"), MQTT_JS):
-        shutil.copy(file, folder)
-    return folder
+    return assemble(folder, MQTT_JS)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pytest
 
 from firmware_app.demo.rooms import FULL, SLOW, SMALL, furnish
 from firmware_app.wording import NOTICE
-from tests.firmware_app.department_ward import MQTT_JS, copy_page
+from tests.firmware_app.department_ward import MQTT_JS, page_in
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -28,7 +28,7 @@ pytestmark = [
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
     """The demonstration at its smallest."""
-    page = copy_page(tmp_path / "page")
+    page = page_in(tmp_path / "page")
     program = [sys.executable, "-u", "-m", "firmware_app.demo", "--small"]
     return [*program, "--department", str(page), "--build", str(tmp_path / "demo")]
 

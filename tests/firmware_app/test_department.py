@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from firmware_app.config import MqttConfig
-from firmware_app.department.sentences import PATH, render
 from firmware_app.exam.events import PatientChanged, SerumEntered
 from firmware_app.exam.state import Phase
 from firmware_app.serum import Serum
@@ -29,7 +28,7 @@ from tests.firmware_app.department_ward import (
     Hospital,
     Room,
     chromium,
-    copy_page,
+    page_in,
 )
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment, refused, uid
 
@@ -59,7 +58,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[PrivateBroker]:
     """A broker that serves the page."""
-    with PrivateBroker(page=copy_page(tmp_path / "department")) as running:
+    with PrivateBroker(page=page_in(tmp_path / "department")) as running:
         yield running
 
 
@@ -254,7 +253,7 @@ def test_cards_stand_still_while_somebody_reads(hospital: Hospital, page: Page) 
     page.mouse.move(10, 10)
     hospital.rooms[2].status(CaptureState.NO_SIGNAL)
     expect(page.locator(".summary .alarm")).to_have_text("Attention 1")
-    for step in range(20):
+    for step in range(8):
         page.mouse.move(20 + step, 20)
         page.wait_for_timeout(100)
         assert page.locator(".card h2").first.inner_text() == "Ultrasound 1"
@@ -331,12 +330,12 @@ def test_online_appliance_that_falls_silent_is_told(browser: Browser, tmp_path: 
 
     The same page with shorter patience: 3 s instead of 30 and 60.
     """
-    folder = copy_page(tmp_path / "department")
-    script = (folder / "ward.js").read_text(encoding="utf-8")
+    folder = page_in(tmp_path / "department")
+    script = (folder / "department.js").read_text(encoding="utf-8")
     for patience in ("SILENT_AFTER_MS = 30_000", "UNWATCHED_AFTER_MS = 60_000"):
         assert patience in script
         script = script.replace(patience, f"{patience.split(' ', maxsplit=1)[0]} = 3_000")
-    (folder / "ward.js").write_text(script, encoding="utf-8")
+    (folder / "department.js").write_text(script, encoding="utf-8")
     with PrivateBroker(page=folder) as broker, Hospital(broker) as hospital:
         beating, _never = hospital.room(), hospital.room()
         page = browser.new_page(locale="en-GB")
@@ -393,11 +392,6 @@ def _flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, str
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, str(value)
-
-
-def test_sentences_are_those_of_the_appliance() -> None:
-    """`sentences.js` is what `python -m firmware_app.department.sentences` writes."""
-    assert PATH.read_text(encoding="utf-8") == render()
 
 
 def test_language_is_the_address_or_the_browsers(page: Page) -> None:

@@ -26,8 +26,8 @@ from tests.firmware_app.department_ward import (
     ROOT,
     Hospital,
     chromium,
-    copy_page,
     delays_ms,
+    page_in,
 )
 from tests.firmware_app.exam_examples import acquired, appliance, moment, refused, uid
 
@@ -72,7 +72,7 @@ def browser() -> Iterator[Browser]:
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
     """A broker that serves the page, with every state that a card can have."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page = copy_page(tmp_path_factory.mktemp("page") / "department")
+    page = page_in(tmp_path_factory.mktemp("page") / "department")
     with PrivateBroker(page=page) as running, Hospital(running) as hospital:
         every_state(hospital)
         yield running
@@ -125,7 +125,7 @@ def test_nothing_is_cut_off_and_axe_is_content(
 
 def test_few_cards_show_everything(browser: Browser, tmp_path: Path) -> None:
     """One, two and four appliances fill a wall with whole cards; accessible, and nothing is cut off."""
-    with PrivateBroker(page=copy_page(tmp_path / "department")) as broker, Hospital(broker) as hospital:
+    with PrivateBroker(page=page_in(tmp_path / "department")) as broker, Hospital(broker) as hospital:
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
         page.goto(broker.page_url)
         for number in range(1, 5):
@@ -156,7 +156,7 @@ def test_hundred_appliances_are_shown_at_once_and_followed(browser: Browser, tmp
     The strict figures are measured by `benchmarks/department.py` on a quiet machine: 1.5 s and 200 ms. Here,
     with the machine busy, thrice as much is allowed, and of three rounds one has to hold.
     """
-    with PrivateBroker(page=copy_page(tmp_path / "department")) as broker, Hospital(broker) as hospital:
+    with PrivateBroker(page=page_in(tmp_path / "department")) as broker, Hospital(broker) as hospital:
         hospital.mixed(100)
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
         page.goto(broker.page_url)
