@@ -77,25 +77,28 @@ def outcome_of(content: bytes) -> Config | None:
         return config
 
 
+@settings(deadline=None)  # the disk of a busy machine
 @given(tables)
 def test_any_table_is_settings_or_one_sentence(table: Mapping[str, object]) -> None:
     """Random names with random values, in random depth."""
     outcome_of(tomlkit.dumps(table).encode())
 
 
+@settings(deadline=None)  # the disk of a busy machine
 @given(mutated_examples())
 def test_a_mutated_example_is_settings_or_one_sentence(text: str) -> None:
     """The slips of an editor: something cut, doubled or overwritten."""
     outcome_of(text.encode())
 
 
+@settings(deadline=None)  # the disk of a busy machine
 @given(st.binary(max_size=200))
 def test_any_bytes_are_settings_or_one_sentence(content: bytes) -> None:
     """What is no text at all."""
     outcome_of(content)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(tables | mutated_examples())
 def test_lifting_a_file_changes_no_setting(given_file: Mapping[str, object] | str) -> None:
     """A file on the disk, lifted, means what it meant before, keeps every comment and is lifted once only."""

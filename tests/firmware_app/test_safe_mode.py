@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -244,3 +246,22 @@ def written_for_display(folder: Path) -> Path:
         'height = 540\nfps = 10\n[sink]\nkind = "none"\n[mqtt]\nenabled = false\n'
     )
     return path
+
+
+@pytest.mark.parametrize(("option", "code"), [("--safe-mode", 0), ("--no-safe-mode", 2)])
+def test_safe_mode_is_a_choice(tmp_path: Path, option: str, code: int) -> None:
+    """From a terminal it is asked for, and ends with Ctrl-C; a service can do without, and ends at once."""
+    path = written_for_display(tmp_path)
+    environment = {**os.environ, "NOTIFY_SOCKET": "" if code == 0 else str(tmp_path / "nobody")}
+    command = [str(PROGRAMS / "fibrostage"), "run", option, "--config", str(path)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = ""
+        for line in process.stderr:
+            said += line
+            if "unknown setting rom" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        assert process.wait(90) == code
+    assert ("safe mode, no results" in said) is (code == 0)
+    assert "Traceback" not in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,7 @@ def bill_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
         timeout=50,
     )
-    python = REPOSITORY / ".venv" / "bin" / "python"
-    told = run(SUPPLY / "sbom.py", "--python", python, "--packages", packages.stdout, "--out", out)
+    told = run(SUPPLY / "sbom.py", "--python", sys.executable, "--packages", packages.stdout, "--out", out)
     assert told.returncode == 0, told.stderr
     assert "valid CycloneDX 1.6" in told.stdout
     return out
