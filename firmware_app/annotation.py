@@ -28,6 +28,7 @@ from firmware_app.journey import (
 )
 from firmware_app.overlay.canvas import font, wrapped
 from firmware_app.screen.bar import BarEdges, sample_ramp
+from firmware_app.video.pixels import hatched
 from firmware_app.wording import NOTICE, WORDINGS
 
 HEIGHT = 1080
@@ -72,19 +73,21 @@ class _Pen:
         self.draw.text((x, y), text, fill=colour, font=style)
 
 
-def annotate(frame: Frame, reading: ScreenReading, profile: ScreenProfile, timings: Timings) -> Picture:
+def annotate(
+    frame: Frame, reading: ScreenReading, profile: ScreenProfile, timings: Timings | None
+) -> Picture:
     """Draw a reading into a copy of its picture.
 
     Args:
         frame: the picture.
         reading: what was seen in it, texts included.
         profile: where the reader looked.
-        timings: how long it took.
+        timings: how long it took; None: it was not measured.
 
     Returns:
         BGR, 1080 rows: the picture on the left, the checks on the right.
     """
-    hidden = _without_banner(frame.pixels, reading.registration, profile)
+    hidden = hatched(frame.pixels, banner_areas(frame.pixels.shape, reading.registration, profile))
     factor = HEIGHT / hidden.shape[0]
     width = max(1, round(hidden.shape[1] * factor))
     scaled = cv2.resize(
@@ -109,20 +112,14 @@ def placed(area: Area, placement: ScreenPlacement) -> Rect:
     return Rect(round(left), round(top), round(w * placement.scale_x), round(h * placement.scale_y))
 
 
-def _without_banner(pixels: Picture, placement: ScreenPlacement | None, profile: ScreenProfile) -> Picture:
-    """A copy with the banner hatched; on an unknown screen the whole upper tenth, where headers stand."""
-    shown: Picture = pixels.copy()
-    height, width = shown.shape[:2]
+def banner_areas(
+    shape: tuple[int, ...], placement: ScreenPlacement | None, profile: ScreenProfile
+) -> tuple[Rect, ...]:
+    """Where the banner stands in a picture of this shape; on an unknown screen its whole upper tenth."""
+    height, width = shape[:2]
     if placement is None:
-        areas = [Rect(0, 0, width, max(1, height // 10))]
-    else:
-        areas = [placed(area, placement) for area in profile.banner.areas]
-    for area in areas:
-        x0, y0 = max(area.x, 0), max(area.y, 0)
-        part = shown[y0 : max(area.y + area.h, 0), x0 : max(area.x + area.w, 0)]
-        stripes = np.add.outer(np.arange(part.shape[0]), np.arange(part.shape[1])) // 6 % 2
-        part[:] = np.where(stripes[:, :, None] > 0, 70, 44)
-    return shown
+        return (Rect(0, 0, width, max(1, height // 10)),)
+    return tuple(placed(area, placement) for area in profile.banner.areas)
 
 
 def _draw_found(pen: _Pen, reading: ScreenReading, profile: ScreenProfile, checks: tuple[Check, ...]) -> None:
@@ -248,11 +245,12 @@ def _draw_ramp(image: Image.Image, pixels: Picture, reading: ScreenReading, x: i
         draw.text((at, top + 54), f"{bar.maximum * tick / 5:g}", fill=INK, font=font(14), anchor="ma")
 
 
-def _draw_foot(draw: ImageDraw.ImageDraw, timings: Timings, x: int) -> None:
-    times = (
-        f"time: first look {timings.first_ms:.1f} ms, next look {timings.tracked_ms:.1f} ms, "
-        f"texts {timings.text_ms:.0f} ms"
-    )
-    draw.text((x, HEIGHT - 66), times, fill=UNKNOWN, font=font(15))
+def _draw_foot(draw: ImageDraw.ImageDraw, timings: Timings | None, x: int) -> None:
+    if timings is not None:
+        times = (
+            f"time: first look {timings.first_ms:.1f} ms, next look {timings.tracked_ms:.1f} ms, "
+            f"texts {timings.text_ms:.0f} ms"
+        )
+        draw.text((x, HEIGHT - 66), times, fill=UNKNOWN, font=font(15))
     for offset, line in enumerate(wrapped(NOTICE, 15, COLUMN - 44)):
         draw.text((x, HEIGHT - 44 + 18 * offset), line, fill=UNKNOWN, font=font(15))

@@ -82,7 +82,7 @@ def run(config_path: Path | None, *, safe_mode: bool | None) -> int:
         config = load_config(config_path)
         for sentence in exposed(config, system_path(config_path)):
             logging.getLogger(__name__).warning("%s", sentence)
-        run_appliance(config, stop)
+        run_appliance(config, stop, config_path)
     except standing_by.UNUSABLE as error:
         if not (ServiceManager().is_there if safe_mode is None else safe_mode):
             raise

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from firmware_app.assembly import (
     time_trusted,
     with_runtime,
 )
+from firmware_app.bedside.desk import Surroundings, open_bedside
 from firmware_app.config import Config
 from firmware_app.config.salvage import keep, state_folder
 from firmware_app.errors import SourceError
@@ -43,6 +45,7 @@ from firmware_app.records.evidence import EvidenceStore
 from firmware_app.records.journal import audited
 from firmware_app.screen.banner_memory import BannerMemory
 from firmware_app.video.capture_state import CaptureState
+from firmware_app.video.mirror import Mirror
 from firmware_app.video.pipeline import Pipeline, open_pipeline
 from firmware_app.video.stream_events import StreamEnded
 from firmware_app.ward.inbox import Inbox
@@ -65,8 +68,13 @@ class Listener(Protocol):
         ...
 
 
-def run(config: Config, stop: threading.Event) -> None:
+def run(config: Config, stop: threading.Event, config_path: Path | None = None) -> None:
     """Run the appliance until `stop` is set or a recorded source ends.
+
+    Args:
+        config: the settings.
+        stop: ends the run.
+        config_path: where they stand, for the self-test on the bedside page; None: the system's.
 
     Raises:
         WrongInputError: the configuration names something that is not there or cannot be used.
@@ -84,8 +92,9 @@ def run(config: Config, stop: threading.Event) -> None:
             parts.enter_context(closing(engine))
         inbox, outbox = Inbox(), parts.enter_context(closing(Outbox(config.mqtt.queue, config.mqtt.outbox)))
         ward = parts.enter_context(_ward(config, appliance, outbox, inbox)) if config.mqtt.enabled else None
+        mirror = Mirror() if config.bedside.enabled else None
         pipeline = parts.enter_context(
-            open_pipeline(source_of(config.source), sink_of(config.sink), wait_for_source=True)
+            open_pipeline(source_of(config.source), sink_of(config.sink), mirror=mirror, wait_for_source=True)
         )
         runs = _runs(appliance)
         LOG.info("%s runs on %s", appliance.root, runs)
@@ -94,16 +103,25 @@ def run(config: Config, stop: threading.Event) -> None:
         audit = parts.enter_context(audited(config.records.audit, _birth(appliance)))
         publisher = Publisher(outbox, ward, audit, time_trusted, examiner.stopwatch)
         evidence = parts.enter_context(_evidence(config, publisher, audit))
+        desk = None
+        if mirror is not None:
+            around = Surroundings(
+                appliance, reader.profile, mirror, inbox, pipeline.statistics, time_trusted, config_path
+            )
+            desk = parts.enter_context(open_bedside(config.bedside, around))
         witnesses = Witnesses(
             stopwatch=examiner.stopwatch,
             statistics=pipeline.statistics,
             machine=Machine(state_folders(config)),
             link=None if ward is None else lambda: ward.link,
             records=_troubles(config, pipeline, audit, *evidence),
+            pages={} if desk is None else {"bedside": lambda: desk.trouble},
             time_trusted=time_trusted,
             number=publisher.number,
         )
-        health = parts.enter_context(open_health(config, witnesses, ward))
+        health = parts.enter_context(
+            open_health(config, witnesses, ward, () if desk is None else (desk.note_health,))
+        )
         listeners: Sequence[Listener] = (
             publisher,
             *evidence,
@@ -115,6 +133,7 @@ def run(config: Config, stop: threading.Event) -> None:
                 snapshot=config.records.snapshot,
             ),
             health,
+            *(() if desk is None else (desk,)),
         )
         keep(config, state_folder())
         manager = ServiceManager()

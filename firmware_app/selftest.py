@@ -115,7 +115,8 @@ def _elements(config: Config) -> str:
     from firmware_app.video.graph import has_element  # noqa: PLC0415 - as above
     from firmware_app.video.launch import display_of, input_of  # noqa: PLC0415 - only where it is used
 
-    graphs = input_of(source_of(config.source), has_element), display_of(sink_of(config.sink), has_element)
+    display = display_of(sink_of(config.sink), has_element, mirrored=config.bedside.enabled)
+    graphs = input_of(source_of(config.source), has_element), display
     names = {word for graph in graphs for word in graph.launch.split() if _ELEMENT.fullmatch(word)}
     missing = sorted(name for name in names if not has_element(name))
     if missing:

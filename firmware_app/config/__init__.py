@@ -8,6 +8,7 @@ from firmware_app.config.loading import SYSTEM_PATH, load_config, system_path
 from firmware_app.config.secrecy import MASK
 from firmware_app.config.settings import (
     ENGINES,
+    BedsideConfig,
     Config,
     HealthConfig,
     InferenceConfig,
@@ -22,6 +23,7 @@ __all__ = [
     "ENGINES",
     "MASK",
     "SYSTEM_PATH",
+    "BedsideConfig",
     "Config",
     "HealthConfig",
     "InferenceConfig",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from ipaddress import ip_address
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -80,9 +81,19 @@ def _nearest(location: tuple[str, ...]) -> str:
     return f"; remove it (known: {', '.join(sorted(known))})"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine itself can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def contradiction(config: Config) -> str | None:
     """What no single key shows, in one sentence; None: the settings fit together."""
-    source, mqtt = config.source, config.mqtt
+    source, mqtt, bedside = config.source, config.mqtt, config.bedside
     checks = (
         (
             source.kind == "file" and source.path is None,
@@ -111,6 +122,16 @@ def contradiction(config: Config) -> str | None:
         (
             mqtt.password_file is not None and mqtt.username is None,
             "setting mqtt.username is missing: a password needs a user",
+        ),
+        (
+            (bedside.cert_file is None) != (bedside.key_file is None),
+            "settings bedside.cert_file and bedside.key_file belong together: set both or none",
+        ),
+        (
+            bedside.enabled
+            and not is_loopback(bedside.host)
+            and (bedside.pin_file is None or bedside.cert_file is None),
+            f"setting bedside.host {bedside.host} is open to others: set pin_file, cert_file and key_file",
         ),
     )
     return next((sentence for wrong, sentence in checks if wrong), None)

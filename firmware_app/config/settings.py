@@ -284,6 +284,43 @@ class HealthConfig(Section):
     )
 
 
+class BedsideConfig(Section):
+    """`[bedside]`: the page for the tablet beside the scanner."""
+
+    enabled: bool = Field(
+        title="Bedside page", default=False, description="true: the appliance serves the bedside page"
+    )
+    host: str = Field(
+        title="Address of the bedside page",
+        default="127.0.0.1",
+        min_length=1,
+        max_length=253,
+        description="address to listen on; any but this machine's own needs pin_file, cert_file and key_file",
+    )
+    port: int = Field(
+        title="Port of the bedside page",
+        default=8443,
+        ge=1,
+        le=65535,
+        description="TCP port of the page",
+    )
+    pin_file: Path | None = Field(
+        title="File of the PIN",
+        default=None,
+        description="its first line is the PIN, 6 to 64 characters; closed to other users; default: no PIN",
+    )
+    cert_file: Path | None = Field(
+        title="Certificate of the bedside page",
+        default=None,
+        description="PEM certificate of the page; needs key_file; default: no TLS",
+    )
+    key_file: Path | None = Field(
+        title="Key of the bedside page",
+        default=None,
+        description="PEM key of the page; needs cert_file; closed to other users",
+    )
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -342,6 +379,7 @@ class Config(Section):
     records: RecordsConfig = RecordsConfig()
     mqtt: MqttConfig = MqttConfig()
     health: HealthConfig = HealthConfig()
+    bedside: BedsideConfig = BedsideConfig()
 
 
 def sections() -> dict[str, type[Section]]:

@@ -167,11 +167,16 @@ def state_folders(config: Config) -> dict[str, Path]:
 
 
 @contextmanager
-def open_health(config: Config, witnesses: Witnesses, ward: Ward | None) -> Iterator[HealthReport]:
-    """The report as it is configured, read by the ward and on the page, which closes with the block."""
+def open_health(
+    config: Config,
+    witnesses: Witnesses,
+    ward: Ward | None,
+    others: Sequence[Callable[[message.Health], None]] = (),
+) -> Iterator[HealthReport]:
+    """The report as it is configured, for the ward, for the page, which closes with the block, and others."""
     settings = config.health
     with ExitStack() as parts:
-        tell = [] if ward is None else [ward.publish_health]
+        tell = [*others] if ward is None else [ward.publish_health, *others]
         if settings.prometheus_port:
             page = parts.enter_context(
                 closing(HealthPage(settings.prometheus_host, settings.prometheus_port))

@@ -16,7 +16,7 @@ from firmware_app.video.composition import Drawing
 from firmware_app.video.frame_meter import FrameMeter
 from firmware_app.video.graph import Graph, Gst, GstVideo, has_element, pixels_of, pts_of
 from firmware_app.video.launch import FEED, MIRROR, MIRROR_GATE, OVERLAY, display_of
-from firmware_app.video.mirror import Mirror, MirrorPicture, jpeg_of
+from firmware_app.video.mirror import Mirror
 from firmware_app.video.sinks import FileSink, Sink
 from firmware_app.video.stream_events import BusError
 
@@ -141,7 +141,7 @@ class Display:
         if picture is not None and self._mirror is not None:
             arrived_ns = self._meter.arrived_ns(pts_of(sample))
             captured_ns = time.monotonic_ns() if arrived_ns is None else arrived_ns  # black has not arrived
-            self._mirror.put(MirrorPicture(jpeg_of(picture), captured_ns))
+            self._mirror.put(picture, captured_ns)
         return Gst.FlowReturn.OK
 
     @property

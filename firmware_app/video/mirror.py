@@ -1,7 +1,8 @@
 """The mirror: the newest composed picture as a JPEG, for those who watch from elsewhere.
 
 A third branch of the graph (`launch`) brings it, and only while somebody watches: a closed gate lets nothing
-into the branch. Whoever watches takes the newest picture when ready for one; nothing waits for anybody.
+into the branch. Whoever watches takes the newest picture when ready for one; nothing waits for anybody. The
+patient's banner is hatched over, as in every other picture that the appliance gives away.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 import cv2
 
 from firmware_app.errors import FibrostageError
-from firmware_app.journey import Picture
+from firmware_app.journey import Picture, Rect
+from firmware_app.video.pixels import hatched
 
 WATCHERS = 6
 """So many may watch at once: a tablet, a wall, a teaching room, and some to spare."""
@@ -66,6 +68,7 @@ class Mirror:
         self._wakes: dict[object, Callable[[], None]] = {}
         self._set_gate: Callable[[bool], None] | None = None
         self._newest: MirrorPicture | None = None
+        self._hidden: tuple[Rect, ...] | None = None
 
     def connect(self, set_gate: Callable[[bool], None]) -> None:
         """A graph is there; `set_gate` opens (True) or closes its branch and returns at once."""
@@ -78,12 +81,25 @@ class Mirror:
         with self._lock:
             self._set_gate, self._newest = None, None
 
-    def put(self, picture: MirrorPicture) -> None:
-        """Leave the newest picture and wake those who watch; called on GStreamer's thread."""
+    def hide(self, areas: tuple[Rect, ...]) -> None:
+        """Hide these areas from now on; before the first call nothing is shown."""
+        self._hidden = areas
+
+    def put(self, picture: Picture, captured_ns: int) -> None:
+        """Leave the newest picture and wake those who watch; on GStreamer's thread, a few milliseconds.
+
+        Args:
+            picture: BGR, not written into.
+            captured_ns: `time.monotonic_ns()` when its frame reached the appliance.
+        """
+        hidden = self._hidden
+        if hidden is None:
+            return
+        coded = MirrorPicture(jpeg_of(hatched(picture, hidden)), captured_ns)
         with self._lock:
             if not self._wakes:
                 return
-            self._newest = picture
+            self._newest = coded
             wakes = tuple(self._wakes.values())
         for wake in wakes:
             wake()

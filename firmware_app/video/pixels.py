@@ -1,14 +1,15 @@
-"""From a mapped video buffer to a BGR picture, and from the capture chain's levels back to the scanner's."""
+"""From a mapped buffer to a BGR picture, from the capture chain's levels to the scanner's; what is hidden."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from firmware_app.journey import Picture
+from firmware_app.journey import Picture, Rect
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,17 @@ def to_bgr(data: memoryview, layout: Layout) -> Picture:
     )
     packed = np.concatenate([plane.ravel() for plane in planes]).reshape(height * 3 // 2, width)
     return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_I420), np.uint8)
+
+
+def hatched(picture: Picture, areas: Sequence[Rect]) -> Picture:
+    """A copy in which nothing of these areas can be read."""
+    shown: Picture = picture.copy()
+    for area in areas:
+        x0, y0 = max(area.x, 0), max(area.y, 0)
+        part = shown[y0 : max(area.y + area.h, 0), x0 : max(area.x + area.w, 0)]
+        stripes = np.add.outer(np.arange(part.shape[0]), np.arange(part.shape[1])) // 6 % 2
+        part[:] = np.where(stripes[:, :, None] > 0, 70, 44)
+    return shown
 
 
 def _plane(data: memoryview, layout: Layout, index: int, row_bytes: int, rows: int) -> npt.NDArray[np.uint8]:

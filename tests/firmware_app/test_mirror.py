@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from firmware_app.journey import Frame
+from firmware_app.journey import Frame, Picture, Rect
 from firmware_app.overlay.layers import Layer, Patch, Scene
 from firmware_app.video.launch import MIRROR_RATE
 from firmware_app.video.mirror import WATCHERS, Mirror, MirrorFullError, MirrorPicture, jpeg_of
@@ -31,6 +31,7 @@ BLEND_ERROR = 45
 def live(folder: Path, mirror: Mirror, overlay: Scene | None = None) -> Iterator[Pipeline]:
     """A pipeline on a live sender, its analysis running on a thread of its own."""
     socket, stop = folder / "scanner.sock", threading.Event()
+    mirror.hide(())
     source = PhantomSource(socket, 320, 240, 60)
     with sender(socket, fps=60):
         until(socket.exists)
@@ -50,10 +51,10 @@ class Counting(Mirror):
 
     coded = 0
 
-    def put(self, picture: MirrorPicture) -> None:
+    def put(self, picture: Picture, captured_ns: int) -> None:
         """One more."""
         self.coded += 1
-        super().put(picture)
+        super().put(picture, captured_ns)
 
 
 def _passing(pipeline: Pipeline, stop: threading.Event) -> Iterator[None]:
@@ -148,12 +149,25 @@ def test_watchers_are_bounded() -> None:
             watching.enter_context(mirror.watch(lambda: None))
         with pytest.raises(MirrorFullError, match="close one"), mirror.watch(lambda: None):
             pass
-    first = MirrorPicture(b"a", 1)
-    mirror.put(first)
-    assert mirror.newest is None
+
+
+def test_the_banner_is_hidden_and_nothing_is_shown_before_it_is_known() -> None:
+    """Until the screen was looked at once, no picture is given away; then the banner's area is hatched."""
+    picture = np.full((240, 320, 3), 255, np.uint8)
+    mirror = Mirror()
+    mirror.put(picture, 1)
     with mirror.watch(lambda: None):
-        mirror.put(first)
-        assert mirror.newest is first
+        mirror.put(picture, 2)
+        assert mirror.newest is None
+        mirror.hide((Rect(0, 0, 320, 40),))
+        mirror.put(picture, 3)
+        newest = mirror.newest
+    assert newest is not None
+    assert newest.captured_ns == 3
+    shown = cv2.imdecode(np.frombuffer(newest.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown[:38].max() < 120
+    assert shown[60:].min() > 240
 
 
 @pytest.mark.parametrize("watched", [False, True])
