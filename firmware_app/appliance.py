@@ -37,6 +37,8 @@ from firmware_app.screen.watch import (
     watch,
 )
 from firmware_app.screen.watch import Moment as ScreenMoment
+from firmware_app.video.capture_state import CaptureState
+from firmware_app.video.picture_watch import PictureWatch, see
 from firmware_app.video.stream_events import SignalLost, StreamEnded
 from firmware_app.ward.commands import CommandError, event_of
 from firmware_app.ward.inbox import Request
@@ -81,6 +83,7 @@ class Step:
         answered: the commands that were carried out or not.
         preview: what the networks say about a recent live frame; counts for nothing.
         banner: of the patient on the screen, comparable in this process only; None: none was seen.
+        picture: what is wrong with the pictures that arrive; LIVE: nothing.
     """
 
     event: Video
@@ -91,6 +94,18 @@ class Step:
     answered: tuple[Answered, ...] = ()
     preview: ImageScores | None = None
     banner: BannerDigest | None = None
+    picture: CaptureState = CaptureState.LIVE
+
+    @property
+    def capture(self) -> CaptureState:
+        """The state of the video."""
+        match self.event:
+            case Frame():
+                return self.picture
+            case SignalLost(state=state):
+                return state
+            case StreamEnded():
+                return CaptureState.ENDED
 
 
 def follow(
@@ -111,6 +126,7 @@ def follow(
     """
     exam, watched = beginning.exam, Watch(banner=beginning.banner)
     preview, dropped, ticked_ns = NOTHING, 0, 0
+    pictures = PictureWatch()
     for event in video:
         at, reading = moment_of(event), None
         exam, effects, answered = _carried_out(exam, requests(), examiner, at)
@@ -119,12 +135,13 @@ def follow(
             dropped += event.dropped
             with examiner.stopwatch.timing(Stage.READ):
                 reading = examiner.reader.read(event)
+                pictures = see(pictures, event, reading)
             watched, moment = watch(watched, event, reading)
             freeze = FreezeEvidence(at.monotonic_ns, watched.freeze.verdict if watched.freeze else None)
             happened = _what_happened(examiner, Subject(event, reading, at, freeze, dropped), moment)
             preview = previewed(preview, examiner, event, reading, exam)
         else:
-            watched = interrupted(watched)
+            watched, pictures = interrupted(watched), PictureWatch()
         if happened is None and _is_same_patient(exam, beginning, watched, reading):
             happened = Identified(examiner.new_id(), at)
         if happened is None and at.monotonic_ns - ticked_ns >= TICK_NS:
@@ -134,7 +151,8 @@ def follow(
             effects = (*effects, *brought_about)
             dropped = dropped if isinstance(happened, Tick) else 0
             watched = _judged(watched, happened)
-        yield Step(event, reading, at, exam, effects, answered, preview.shown(at), watched.banner)
+        shown, banner = preview.shown(at), watched.banner
+        yield Step(event, reading, at, exam, effects, answered, shown, banner, pictures.state)
 
 
 def _carried_out(

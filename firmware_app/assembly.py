@@ -58,9 +58,9 @@ def sink_of(config: SinkConfig) -> Sink:
         ConfigError: a setting that this sink needs is missing.
     """
     if config.kind == "window":
-        return WindowSink(config.lines)
+        return WindowSink()
     if config.kind == "none":
-        return NoSink(config.lines)
+        return NoSink()
     if config.path is None:
         raise ConfigError("setting sink.path is missing: name the file to record to")
     return FileSink(config.path)

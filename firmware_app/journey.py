@@ -194,6 +194,7 @@ class ScreenReading:
         opacity_estimated: the same as the picture tells it when the text was read; None: it does not tell.
         banner: digest of the patient banner, comparable in this process only; None: no banner known.
         registration: where the scanner's screen lies in the picture; None: no such screen was found.
+        colours: what a broken capture chain did to the colours, in a few words; None: nothing is known.
     """
 
     width: int
@@ -213,6 +214,7 @@ class ScreenReading:
     opacity_estimated: float | None = None
     banner: bytes | None = None
     registration: ScreenPlacement | None = None
+    colours: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from firmware_app.health.witnesses import Witnesses
 from firmware_app.journey import Frame
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.frame_meter import PipelineStatistics
-from firmware_app.video.stream_events import SignalLost, StreamEnded
 from firmware_app.ward import health_message as message
 from firmware_app.ward.link import Link
 from firmware_app.ward.mqtt import Ward
@@ -67,7 +66,7 @@ class HealthReport:
         self._residual_px = None if placed is None else placed.residual_px
         if now_ns - self._reported_ns < self._every_ns:
             return
-        health = self._health(capture_of(step), appliance, now_ns)
+        health = self._health(step.capture, appliance, now_ns)
         self._reported_ns = now_ns
         for tell in self._tell:
             tell(health)
@@ -100,17 +99,6 @@ class HealthReport:
                 uptime_s=round((now_ns - self._began_ns) / 1e9, 3),
             ),
         )
-
-
-def capture_of(step: Step) -> CaptureState:
-    """The state of the video that a step shows."""
-    match step.event:
-        case Frame():
-            return CaptureState.LIVE
-        case SignalLost(state=state):
-            return state
-        case StreamEnded():
-            return CaptureState.ENDED
 
 
 def rates_between(before: PipelineStatistics, now: PipelineStatistics, seconds: float) -> message.Rates:

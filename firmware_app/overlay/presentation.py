@@ -10,7 +10,6 @@ from firmware_app.inference.bundle import Manifest
 from firmware_app.journey import ScreenReading, View
 from firmware_app.outcome import Outcome, Probabilities, decide, probabilities_of
 from firmware_app.overlay.state import Chances, Estimate, Outlines, OverlayState
-from firmware_app.video.stream_events import SignalLost
 from firmware_app.ward.publication import Appliance
 from firmware_app.wording import Doubt, Sentences, Severity, Wording
 
@@ -21,7 +20,7 @@ _TOLD_ELSEWHERE = {Doubt.NO_MODEL, Doubt.FEWER_THAN_FIVE, Doubt.SPREAD}
 def overlay_of(step: Step, appliance: Appliance) -> OverlayState:
     """What the cards tell after this step."""
     exam, words = step.exam, appliance.words
-    message = words.captures[step.event.state] if isinstance(step.event, SignalLost) else None
+    capture = words.captures[step.capture]
     return OverlayState(
         runtime=_runtime_of(appliance),
         bundle_id="" if appliance.manifest is None else appliance.manifest.bundle_id,
@@ -30,7 +29,7 @@ def overlay_of(step: Step, appliance: Appliance) -> OverlayState:
         refused=len(exam.refusals),
         estimate=_estimate_of(exam, appliance.manifest, words),
         preview=None if step.preview is None else _chances_of(probabilities_of(step.preview.gm_em)),
-        message=message or _message_of(exam, words),
+        message=capture if capture.text else _message_of(exam, words),
     )
 
 

@@ -172,7 +172,7 @@ def map_levels(ramp: Ramp) -> Levels | None:
     """
     inner = slice(RAMP_STEPS // 32, -RAMP_STEPS // 32)  # the ends are mixed with what lies beyond them
     seen = ramp[inner].astype(np.float64).ravel()
-    for drawn in _drawn_maps():
+    for drawn in drawn_maps():
         levels = _fitted_levels(seen, drawn[inner].ravel())
         if levels is not None:
             return levels
@@ -192,7 +192,7 @@ def _fitted_levels(seen: FloatArray, drawn: FloatArray) -> Levels | None:
 
 
 @cache
-def _drawn_maps() -> tuple[FloatArray, ...]:
+def drawn_maps() -> tuple[FloatArray, ...]:
     """The scanner's map at the centres of `RAMP_STEPS` steps, BGR: as drawn, and with the wrong matrix."""
     drawn = supersonic_table(2 * RAMP_STEPS + 1)[1::2].astype(np.float64)
     standard, high = _to_ycc(0.299, 0.114), _to_ycc(0.2126, 0.0722)  # BT.601 and BT.709
@@ -214,7 +214,7 @@ def _to_ycc(red: float, blue: float) -> FloatArray:
 
 def is_part_of_map(ramp: Ramp) -> bool:
     """Whether these are the colours of a part of the scanner's map: something covers an end of the bar."""
-    drawn = _drawn_maps()[0]
+    drawn = drawn_maps()[0]
     apart = ((ramp.astype(np.float64)[:, None, :] - drawn[None]) ** 2).sum(axis=2)
     place = apart.argmin(axis=1)[4:-4]
     misses = np.sqrt(apart.min(axis=1)[4:-4] / 3.0)

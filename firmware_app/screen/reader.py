@@ -23,6 +23,8 @@ from firmware_app.journey import (
     View,
 )
 from firmware_app.screen.banner import banner_digest, steady_place
+from firmware_app.screen.bar import BarEdges
+from firmware_app.screen.colours import ColourWatch, watch_colours
 from firmware_app.screen.elastogram import Earlier, Elastogram, read_elastogram
 from firmware_app.screen.freeze import has_snowflake
 from firmware_app.screen.layout import LayoutWatch, fit_of, watch_layout
@@ -82,6 +84,7 @@ class ScreenReader:
         self.profile = profile
         self._track: _Track | None = None
         self._layout = LayoutWatch()
+        self._colours = ColourWatch()
         self._banner_place: Registration | None = None
 
     def warm_up(self) -> None:
@@ -96,6 +99,10 @@ class ScreenReader:
             height, width = (*pixels.shape, 0, 0)[:2]
             return ScreenReading(width, height, View.OTHER, refused)
         track = self._tracked(pixels, frame.pts_ns)
+        bar = self._bar_in(pixels)
+        self._colours = watch_colours(self._colours, pixels, frame.pts_ns, bar, self.profile)
+        if self._colours.fault is not None:
+            return _discoloured(pixels, self._colours.fault)
         if not isinstance(track, _Track):
             return self._watched(self._without_screen(pixels, track), frame.pts_ns)
         if track.printed is not None and not still_printed(track.printed, pixels):
@@ -134,6 +141,14 @@ class ScreenReader:
         elif anchor is not last.anchor:
             self._track = replace(last, anchor=anchor)
         return self._track
+
+    def _bar_in(self, pixels: Picture) -> BarEdges | None:
+        """Where the bar stood last, if it was in a picture of this size."""
+        if self._track is None:
+            return None
+        registration = self._track.registration
+        same = (registration.height, registration.width) == pixels.shape[:2]
+        return registration.bar if same else None
 
     def _read_or_repeated(self, pixels: Picture, track: _Track) -> ScreenReading:
         """The reading; as it was where both panes show the very same as the last frame's."""
@@ -233,6 +248,12 @@ class ScreenReader:
             readout_shown=printed is not None and printed.readout_shown,
         )
         return replace(complete, rejected=refused)
+
+
+def _discoloured(pixels: Picture, fault: str) -> ScreenReading:
+    height, width = pixels.shape[:2]
+    rejected = Rejected(Reason.UNREADABLE_PICTURE, "wrong colours")
+    return ScreenReading(width, height, View.OTHER, rejected, colours=fault)
 
 
 def _bar_rect(registration: Registration) -> Rect:

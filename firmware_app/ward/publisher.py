@@ -24,11 +24,10 @@ from firmware_app.exam.state import (
     ResultIssued,
 )
 from firmware_app.health.stopwatch import Stage, Stopwatch
-from firmware_app.journey import Frame
 from firmware_app.records.audit import Audit
 from firmware_app.records.journal import content_of
 from firmware_app.video.capture_state import CaptureState
-from firmware_app.video.stream_events import SignalLost, StreamEnded
+from firmware_app.video.stream_events import SignalLost
 from firmware_app.ward.commands import Answer
 from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.outbox import Instant, Outbox
@@ -139,17 +138,14 @@ class Publisher:
 
     def _note_status(self, step: Step, appliance: Appliance) -> None:
         """Publish the status when the video, the runtime or anything else about the appliance changes."""
-        match step.event:
-            case Frame():
-                capture = CaptureState.LIVE
-            case SignalLost(state=capture, cause=cause):
-                LOG.warning("%s: %s", CAPTURES[capture].text, cause)
-            case StreamEnded():
-                capture = CaptureState.ENDED
+        capture = step.capture
+        if isinstance(step.event, SignalLost):
+            LOG.warning("%s: %s", CAPTURES[capture].text, step.event.cause)
         if (appliance, capture) == self._status:
             return
         if capture != self._capture:
-            LOG.info("capture: %s", capture.value)
+            colours = None if step.reading is None else step.reading.colours
+            LOG.info("capture: %s", capture.value if colours is None else f"{capture.value}, {colours}")
         self._status, self._capture = (appliance, capture), capture
         now, trusted = datetime.now(timezone.utc), self._time_trusted()
         status = status_message(appliance, capture, now, time_trusted=trusted, sequence=next(self._sequence))

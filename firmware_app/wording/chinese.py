@@ -41,6 +41,7 @@ _DETAILS = {
     "{}x{} pixels": "{}x{} 像素",
     "solid picture, contrast {} of 255": "单色画面，对比度 {}/255",
     "nothing but noise": "只有噪声",
+    "wrong colours": "颜色错误",
     "colour bars": "彩条测试图",
     "one colour all over": "整幅画面为同一颜色",
     "no stiffness bar": "无硬度色标",
@@ -121,7 +122,9 @@ CHINESE = Sentences(
         CaptureState.UNSUPPORTED_TIMING: Wording(
             "不支持的视频格式", Severity.ALARM, "请将超声仪输出设为 1080p 或 1280x1024，60 Hz"
         ),
-        CaptureState.FROZEN_SOURCE: Wording("采集设备重复旧画面", Severity.ALARM, "请拔下采集设备后重新插入"),
+        CaptureState.FROZEN_SOURCE: Wording(
+            "画面静止不动", Severity.ALARM, "请与超声仪屏幕比对，并重新插入采集设备"
+        ),
         CaptureState.BAD_COLOURS: Wording(
             "颜色错误", Severity.ALARM, "请检查视频线，并将超声仪输出设为 RGB 全范围"
         ),

@@ -56,6 +56,7 @@ _DETAILS = (
     "{}x{} pixels",
     "solid picture, contrast {} of 255",
     "nothing but noise",
+    "wrong colours",
     "colour bars",
     "one colour all over",
     "no stiffness bar",
@@ -145,9 +146,9 @@ ENGLISH = Sentences(
             "set the scanner's output to 1080p or 1280x1024 at 60 Hz",
         ),
         CaptureState.FROZEN_SOURCE: Wording(
-            "The capture device repeats an old picture",
+            "The picture stands still",
             Severity.ALARM,
-            "unplug the capture device and plug it in",
+            "compare with the scanner's own screen; plug the capture device in anew",
         ),
         CaptureState.BAD_COLOURS: Wording(
             "Wrong colours",

@@ -65,6 +65,7 @@ _DETAILS = {
     "{}x{} pixels": "{}x{} Bildpunkte",
     "solid picture, contrast {} of 255": "einfarbiges Bild, Kontrast {} von 255",
     "nothing but noise": "nur Rauschen",
+    "wrong colours": "falsche Farben",
     "colour bars": "Farbbalken-Testbild",
     "one colour all over": "überall dieselbe Farbe",
     "no stiffness bar": "kein Steifigkeitsbalken",
@@ -166,9 +167,9 @@ GERMAN = Sentences(
             "Ausgang des Geräts auf 1080p oder 1280x1024 bei 60 Hz stellen",
         ),
         CaptureState.FROZEN_SOURCE: Wording(
-            "Die Aufnahmekarte wiederholt ein altes Bild",
+            "Das Bild steht still",
             Severity.ALARM,
-            "Aufnahmekarte ab- und wieder anstecken",
+            "mit dem Bildschirm des Scanners vergleichen; Aufnahmekarte neu anstecken",
         ),
         CaptureState.BAD_COLOURS: Wording(
             "Falsche Farben",
