@@ -143,7 +143,7 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     try:
-        found = sealed_in(path) or sorted(path.glob(f"*{SUFFIX}"))
+        found = sealed_in(path) or sorted(path.glob(f"[!.]*{SUFFIX}"))
     except OSError as error:
         raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
     if not found:

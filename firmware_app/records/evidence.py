@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -116,17 +117,12 @@ class EvidenceStore:
     def close(self) -> None:
         """Wait for the disk, but not for ever; harmless when repeated."""
         if self._thread.is_alive():
-            try:
+            with contextlib.suppress(queue.Full):
                 self._tasks.put(End(), timeout=CLOSE_S)
-            except queue.Full:
-                LOG.warning("the disk does not answer: evidence was left out")
             self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            LOG.warning("the disk does not answer: evidence was left out")
         self._note()
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits for the disk."""
-        return self._tasks.unfinished_tasks == 0
 
     def _task_of(
         self, effect: Effect, payload: bytes, step: Step, appliance: Appliance

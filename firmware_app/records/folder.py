@@ -212,18 +212,19 @@ class EvidenceFolder:
 
     def _make_room(self, size: int) -> tuple[str, ...]:
         """Remove the evidence of the oldest results until the limit holds; names of what went."""
-        sealed = sealed_in(self._folder)
         pending = (self._folder / PENDING).rglob(f"*{SUFFIX}")
-        total = size + sum(file.stat().st_size for file in (*sealed, *pending))
+        total = size + sum(file.stat().st_size for file in pending)
+        if total > self._limit_bytes:
+            raise EvidenceError(f"{total >> 10} KiB of one exam do not fit into evidence_limit_mb: raise it")
+        sealed = [(file, file.stat().st_size) for file in sealed_in(self._folder)]
+        total += sum(size for _, size in sealed)
         removed = []
-        for oldest in sealed:
+        for oldest, freed in sealed:
             if total <= self._limit_bytes:
                 break
-            total -= oldest.stat().st_size
             oldest.unlink()
+            total -= freed
             removed.append(oldest.name)
-        if total > self._limit_bytes:
-            raise EvidenceError(f"{size >> 10} KiB of evidence do not fit into the limit: raise it")
         return tuple(removed)
 
 

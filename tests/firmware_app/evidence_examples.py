@@ -87,8 +87,8 @@ class Examination:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Until it holds; half a minute at most."""
-    deadline_s = time.monotonic() + 30
+    """Until it holds; a minute at most."""
+    deadline_s = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline_s
         time.sleep(0.01)
@@ -102,4 +102,4 @@ def until_sealed(folder: Path, count: int = 1) -> list[Evidence]:
 
 def pending_in(folder: Path) -> list[str]:
     """Ids of the acquisitions that wait for their result."""
-    return sorted(file.stem for file in folder.glob("pending/*/*.zip"))
+    return sorted(file.stem for file in folder.glob("pending/*/[!.]*.zip"))

@@ -234,30 +234,43 @@ def test_archive_of_another_program_is_refused(examined: Path) -> None:
         unpacked(stream.getvalue(), "evidence")
 
 
-def test_program_tells_how_each_result_came_out(examined: Path, tmp_path: Path) -> None:
-    """Exit code 0, 1 and 2: reproduced, not reproduced, damaged; each with one line."""
+@pytest.mark.timeout(300)
+def test_program_reproduces_a_folder(examined: Path) -> None:
+    """One line for each result, with the payload as it comes out now; exit code 0."""
     ended = call("fibrostage", "replay", "--evidence", examined.parent, "--json")
     assert ended.code == 0, ended.err
     [line] = ended.lines
     assert (line["verdict"], line["type"]) == ("identical", "reproduction")
     assert line["result"] == json.loads(read_evidence(examined).payload)
-    other = tmp_path / "other"
-    other.mkdir()
-    result = read_evidence(examined).result
-    change = in_result(f'"stage_text":"{result.stage_text}"'.encode(), b'"stage_text":"S2"')
-    (other / "result.zip").write_bytes(forged(examined, change))
-    ended = call("fibrostage", "replay", "--evidence", other)
+
+
+@pytest.mark.timeout(300)
+def test_program_names_what_does_not_come_out(examined: Path, tmp_path: Path) -> None:
+    """Exit code 1, and one line that says what was and what is."""
+    text = read_evidence(examined).result.stage_text
+    change = in_result(f'"stage_text":"{text}"'.encode(), b'"stage_text":"S2"')
+    (tmp_path / "result.zip").write_bytes(forged(examined, change))
+    ended = call("fibrostage", "replay", "--evidence", tmp_path)
     assert ended.code == 1
-    assert f"stage_text was S2, is {result.stage_text}" in ended.err
-    (other / "result.zip").write_bytes(examined.read_bytes()[:-1])
-    ended = call("fibrostage", "replay", "--evidence", other / "result.zip")
+    assert f"stage_text was S2, is {text}" in ended.err
+
+
+@pytest.mark.timeout(300)
+def test_program_names_what_is_damaged_and_goes_on(examined: Path, tmp_path: Path) -> None:
+    """Exit code 2 and no traceback, after all others were listed; likewise for a folder without evidence."""
+    (tmp_path / "a.zip").write_bytes(examined.read_bytes()[:-1])
+    (tmp_path / "b.zip").write_bytes(examined.read_bytes())
+    listed = call("fibrostage", "evidence", "list", tmp_path, "--json")
+    assert (listed.code, "Traceback" in listed.err) == (2, False)
+    assert "a.zip is damaged" in listed.err
+    assert listed.lines[1]["stage"] == read_evidence(examined).result.stage_text
+    ended = call("fibrostage", "replay", "--evidence", tmp_path / "a.zip")
     assert (ended.code, "Traceback" in ended.err) == (2, False)
-    assert call("fibrostage", "replay", "--evidence", tmp_path).code == 2
+    assert call("fibrostage", "replay", "--evidence", tmp_path / "none").code == 2
     assert call("fibrostage", "replay").code == 2
-    listed = call("fibrostage", "evidence", "list", examined.parent, "--json")
-    assert (listed.code, listed.lines[0]["stage"]) == (0, result.stage_text)
 
 
+@pytest.mark.timeout(300)
 def test_bundle_that_is_not_here_is_named(examined: Path, tmp_path: Path) -> None:
     """The sentence says which bundle scored the result, and what to do."""
     bundle_id = read_evidence(examined).manifest.bundle_id
