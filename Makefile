@@ -85,7 +85,10 @@ test-gpu: setup-test setup-jetson ## run the tests that need a GPU with TensorRT
 
 faults: setup-test ## make 200 faults in 50 exams and check every promise (about 25 minutes; EXAMS=, FAULTS=, SEED=)
 	@$(BIN)/python -m tests.faults.campaign --exams $(or $(EXAMS),50) --faults $(or $(FAULTS),200) --seed $(or $(SEED),1) \
-		--out benchmarks/results/faults.json
+		--slack $(or $(SLACK),1) --record
+
+soak: setup-test ## run the appliance at full rate and watch memory, threads and descriptors (30 minutes; MINUTES=)
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),30)
 
 # The tools have an environment of their own: what they need is not the appliance's.
 $(STAMPS)/supply: systemd/supply/requirements.txt | $(STAMPS)/apt-CORE

@@ -58,9 +58,9 @@ def sink_of(config: SinkConfig) -> Sink:
         ConfigError: a setting that this sink needs is missing.
     """
     if config.kind == "window":
-        return WindowSink()
+        return WindowSink(config.lines)
     if config.kind == "none":
-        return NoSink()
+        return NoSink(config.lines)
     if config.path is None:
         raise ConfigError("setting sink.path is missing: name the file to record to")
     return FileSink(config.path)

@@ -150,10 +150,12 @@ def _ward(config: Config, kept: MqttConfig, complaint: str) -> Iterator[None]:
         # What waits in the outbox waits on: it is sent when the appliance runs.
         quiet = mqtt.model_copy(update={"required": False, "outbox": None})
         try:
-            ward = Ward(quiet, appliance.root, birth, death)
-            ward.connect()
+            tried = Ward(quiet, appliance.root, birth, death)
+            tried.connect()
         except ConfigError as error:
             LOG.warning("the ward cannot be told: %s", error)
+        else:
+            ward = tried
     if ward is None:
         yield
         return

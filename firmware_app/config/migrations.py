@@ -129,6 +129,7 @@ def _replace(path: Path, old: bytes, new: bytes, version: int) -> Path:
     status = path.stat()
     fresh = path.with_name(f".{path.name}.new")
     try:
+        fresh.unlink(missing_ok=True)  # of a run that was cut off
         backup = _copy_aside(path, old, version, status)
         _write(fresh, new, status)
         fresh.replace(path)

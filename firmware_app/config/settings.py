@@ -103,6 +103,14 @@ class SinkConfig(Section):
         title="Kind of display", default="window", description="screen, recorded file, or nowhere"
     )
     path: Path | None = Field(title="Recording", default=None, description="file: the recording")
+    lines: int | None = Field(
+        title="Lines of the display",
+        json_schema_extra={"unit": "pixels"},
+        default=None,
+        ge=240,
+        le=4320,
+        description="window: lines of the screen, 2160 for 4K: keeps the overlay sharp; default: as offered",
+    )
 
 
 class OverlayConfig(Section):

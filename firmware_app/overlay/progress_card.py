@@ -12,8 +12,9 @@ TALLEST_PROGRESS = 330.0
 _CAPTION = Style(13, SOFT, bold=True)
 _SMALL = Style(12, SOFT)
 _INDENT = 12.0
-_SIZES = (1.0, 0.9, 0.8, 0.7)
-"""A long message is set in smaller letters, until it fits."""
+_SIZES = (1.3, 1.15, 1.0, 0.9, 0.8, 0.7)
+"""A message is set in the largest letters in which it fits: it is read from two metres away."""
+_COUNT = Style(30, TEXT, bold=True)
 
 
 def progress_card(state: OverlayState, unit: float) -> Canvas:
@@ -21,8 +22,8 @@ def progress_card(state: OverlayState, unit: float) -> Canvas:
     labels = sentences(state.language).labels
     canvas = card_canvas(unit, state.language)
     count = labels.progress.format(n=state.accepted, needed=state.needed)
-    canvas.text(CARD_WIDTH - PAD, 34, count, Style(24, TEXT, bold=True), "rs")
-    left = INNER - canvas.measure(count, Style(24, TEXT, bold=True)) - 8
+    canvas.text(CARD_WIDTH - PAD, 36, count, _COUNT, "rs")
+    left = INNER - canvas.measure(count, _COUNT) - 8
     canvas.text(PAD, 33, labels.acquisitions, canvas.fitting(labels.acquisitions, _CAPTION, left))
     _marks(canvas, state)
     baseline = 74.0

@@ -84,7 +84,8 @@ def display_of(sink: Sink, has_element: HasElement, *, mirrored: bool = False) -
     # capture card's, the virtual scanner's shared memory) return to it at once.
     launch = (
         f"appsrc name={FEED} is-live=true format=time block=true max-buffers=1 max-bytes=0 max-time=0 ! "
-        f"{converter(has_element)} ! {_BLENDABLE} ! overlaycomposition name={OVERLAY} ! {_BLENDABLE} ! "
+        f"{sinks.scaling_of(sink, has_element)} ! {_BLENDABLE}{sinks.shape_of(sink)} ! "
+        f"overlaycomposition name={OVERLAY} ! {_BLENDABLE} ! "
         f"{_mirrored(has_element, display) if mirrored else display}"
     )
     return Fragment(launch, tail.settings)

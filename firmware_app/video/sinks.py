@@ -25,7 +25,14 @@ _EVEN = "video/x-raw,format=I420,width=[2,16384,2],height=[2,16384,2]"
 
 @dataclass(frozen=True, slots=True)
 class WindowSink:
-    """A window, or the whole screen where the appliance has no desktop."""
+    """A window, or the whole screen where the appliance has no desktop.
+
+    Attributes:
+        lines: to so many the picture is scaled before anything is drawn on it, so that the overlay is drawn
+            at the display's own size and stays sharp on a 4K screen; None: as many as the source has.
+    """
+
+    lines: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,9 @@ class FileSink:
 
 @dataclass(frozen=True, slots=True)
 class NoSink:
-    """No display; the overlay is composed all the same, and snapshots show it."""
+    """No display; the overlay is composed all the same, and snapshots show it. `lines` as for a window."""
+
+    lines: int | None = None
 
 
 Sink = WindowSink | FileSink | NoSink
@@ -58,12 +67,8 @@ def fragment_of(sink: Sink, has_element: HasElement) -> Fragment:
     match sink:
         case NoSink():
             return Fragment(f"fakesink name={DISPLAY_END} sync=false async=false qos=false")
-        case WindowSink() if has_element("nv3dsink"):
-            return Fragment(f"{convert} ! nv3dsink name={DISPLAY_END} sync=false async=false qos=false")
-        case WindowSink() if _has_desktop():
-            return Fragment(f"{convert} ! autovideosink name={DISPLAY_END} sync=false")
         case WindowSink():
-            return Fragment(f"{convert} ! kmssink name={DISPLAY_END} sync=false async=false qos=false")
+            return Fragment(f"{convert} ! {_window(has_element)}")
         case FileSink(path=path):
             if has_element("nvv4l2h264enc"):
                 encode = (
@@ -82,6 +87,34 @@ def fragment_of(sink: Sink, has_element: HasElement) -> Fragment:
                 f"filesink name={RECORDING} async=false",
                 (Setting(RECORDING, "location", str(path)),),
             )
+
+
+def _window(has_element: HasElement) -> str:
+    """The element that shows the picture, on X11 or Wayland or straight on the screen (KMS)."""
+    unpaced = f"name={DISPLAY_END} sync=false async=false qos=false"
+    if _has_desktop():
+        if has_element("nv3dsink"):
+            return f"nv3dsink {unpaced}"
+        return f"autovideosink name={DISPLAY_END} sync=false"  # a bin: it has no other of these settings
+    if has_element("nvdrmvideosink"):
+        return f"video/x-raw(memory:NVMM),format=NV12 ! nvdrmvideosink {unpaced}"
+    return f"kmssink {unpaced}"
+
+
+def scaling_of(sink: Sink, has_element: HasElement) -> str:
+    """What makes of a frame the picture that is drawn on; the hardware's converter scales as well."""
+    convert = converter(has_element)
+    return convert if convert != "videoconvert" or _lines_of(sink) is None else f"{convert} ! videoscale"
+
+
+def shape_of(sink: Sink) -> str:
+    """What must be added to the formats of the picture that is drawn on; empty: it stays as it comes."""
+    lines = _lines_of(sink)
+    return "" if lines is None else f",height={lines},pixel-aspect-ratio=1/1"
+
+
+def _lines_of(sink: Sink) -> int | None:
+    return None if isinstance(sink, FileSink) else sink.lines
 
 
 def name_of(sink: Sink) -> str:

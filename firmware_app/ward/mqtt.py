@@ -57,7 +57,6 @@ JITTER = 0.4
 """Share by which the pauses differ from device to device and from outage to outage: a broker that comes back
 is not met by the whole hospital in the same second."""
 
-
 _FRESH = SubscribeOptions(qos=0, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
 
 
@@ -92,8 +91,7 @@ class Ward:
         self._despatch = Despatch(root, waiting, birth)
         self._state = LinkState.CONNECTING
         self._detail = ""
-        self._connected_s = 0.0
-        self._silence_s = SILENCE * config.keepalive_s
+        self._connected_s, self._silence_s = 0.0, SILENCE * config.keepalive_s
         self._acknowledged: dict[int, ReasonCode] = {}
         self._closing = False
         self._client = _client_for(config, client_id=root.replace("/", "-"))
@@ -243,13 +241,9 @@ class Ward:
         return reason is not None
 
     def _hang_up(self) -> None:
-        """A connection on which nothing is acknowledged is none: let paho make another one.
-
-        Its own keep-alive is content with any byte, so a stream that lost its place would be kept for ever.
-        """
-        link = self._client.socket()
-        overdue = time.monotonic() - self._connected_s >= self._silence_s
-        if self._state is LinkState.CONNECTED and overdue and link is not None:
+        """Let paho connect anew: its keep-alive is content with any byte of a stream that lost its place."""
+        link, connected = self._client.socket(), self._state is LinkState.CONNECTED
+        if link is not None and connected and time.monotonic() - self._connected_s >= self._silence_s:
             LOG.warning("the broker has acknowledged nothing for %.0f s: connecting anew", self._silence_s)
             with suppress(OSError), socket.socket(fileno=os.dup(link.fileno())) as same:
                 same.shutdown(socket.SHUT_RDWR)  # its owner, on another thread, is told at once

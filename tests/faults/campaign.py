@@ -10,15 +10,17 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from firmware_app.errors import AuditError
 from firmware_app.records.verification import verify
+from tests.faults.document import RESULTS, update_document, write_json
 from tests.faults.injector import Injector, NotWellError, spoils
 from tests.faults.invariants import Evidence, committed_results, findings_of
-from tests.faults.report import Report, Run, report_of, write_report
+from tests.faults.report import Report, Run, report_of
 from tests.faults.sonographer import Sonographer
 from tests.faults.world import World, open_world
 
@@ -106,15 +108,16 @@ def _audit_fault(folder: Path) -> str | None:
 @click.option("--faults", default=200, show_default=True, help="At least so many faults.")
 @click.option("--seed", default=1, show_default=True, help="Everything random follows from it.")
 @click.option("--slack", default=1.0, show_default=True, help="Factor on every bound, for a busy machine.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the figures to this JSON file.")
+@click.option("--record/--no-record", default=False, show_default=True, help="Write figures and table.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder for logs; default: a temporary one.")
-def main(*, exams: int, faults: int, seed: int, slack: float, out: Path | None, keep: Path | None) -> None:
+def main(*, exams: int, faults: int, seed: int, slack: float, record: bool, keep: Path | None) -> None:
     """Run the campaign; exit code 1 if a promise was broken."""
     folder = keep or Path(tempfile.mkdtemp(prefix="fibrostage-faults-"))
     folder.mkdir(parents=True, exist_ok=True)
     report = run_campaign(folder, exams, faults, seed, slack)
-    if out is not None:
-        write_report(report, out)
+    if record:
+        write_json(asdict(report), RESULTS / "faults.json")
+        update_document()
     click.echo(
         f"{report.exams} exams, {report.faults} faults in {report.run.minutes} minutes: "
         f"{report.required} exams must have a result, {report.committed} results were committed, "

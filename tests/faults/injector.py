@@ -14,7 +14,7 @@ from tests.faults.world import World
 
 PAIRED = 0.2
 """Share of the moments at which two faults strike at once."""
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Who is not well after so long will not be; the campaign ends."""
 NEVER = float("inf")
 

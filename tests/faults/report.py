@@ -1,21 +1,14 @@
-"""The figures of a campaign: as JSON, and as the table in docs/reliability.md, which is made of the JSON."""
+"""The figures of a campaign."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import median
 
 from tests.faults.catalogue import FAULTS
+from tests.faults.document import machine_in_words, today
 from tests.faults.invariants import Evidence, repeated, required, results_of
-
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
-DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +56,8 @@ def report_of(evidence: Evidence, findings: list[str], run: Run) -> Report:
     """Count."""
     return Report(
         run=run,
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
-        date=datetime.now(timezone.utc).date().isoformat(),
+        machine=machine_in_words(),
+        date=today(),
         exams=len(evidence.visits),
         faults=len(evidence.injections),
         processes=len(evidence.lives),
@@ -91,8 +84,3 @@ def _row(evidence: Evidence, name: str) -> Row | None:
         round(max(after_s), 2) if after_s else None,
         min(i.bound_s for i in injections),
     )
-
-
-def write_report(report: Report, path: Path) -> None:
-    """Write the JSON."""
-    path.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")

@@ -92,6 +92,13 @@ def test_an_earlier_copy_is_never_overwritten(old: Path) -> None:
     assert first.read_text() == "# of last year\n"
 
 
+def test_a_lift_that_was_cut_off_is_no_obstacle(old: Path) -> None:
+    """What a power cut left beside the file does not keep it from being lifted."""
+    old.with_name(".fibrostage.toml.new").write_text("versi")
+    assert migrate_file(old) is not None
+    assert old.read_text("utf-8") == NEW
+
+
 def test_windows_line_ends_stay(old: Path) -> None:
     """A file that an editor on Windows wrote keeps its line ends."""
     old.write_bytes(OLD.replace("\n", "\r\n").encode())

@@ -39,7 +39,7 @@ SOURCES: list[Source] = [
     FileSource(Path("exam.mp4")),
     PhantomSource(Path("/run/scanner"), 1440, 1080, 60),
 ]
-SINKS: list[Sink] = [WindowSink(), FileSink(Path("exam.mp4")), NoSink()]
+SINKS: list[Sink] = [WindowSink(), WindowSink(2160), FileSink(Path("exam.mp4")), NoSink()]
 FILE = SOURCES[3]
 
 
@@ -82,7 +82,46 @@ def test_a_jetson_uses_its_hardware() -> None:
     assert "nvvidconv" in launch(SOURCES[0], NoSink())
     assert "nvv4l2decoder mjpeg=1" in launch(SOURCES[1], NoSink())
     assert "nvv4l2h264enc" in launch(SOURCES[0], FileSink(Path("x.mp4")))
-    assert "nv3dsink" in launch(SOURCES[0], WindowSink())
+    assert "nv3dsink" in launch(SOURCES[0], WindowSink()) or "nvdrmvideosink" in launch(
+        SOURCES[0], WindowSink()
+    )
+
+
+@pytest.mark.parametrize(
+    ("desktop", "elements", "sink"),
+    [
+        ("DISPLAY", {"nv3dsink", "nvdrmvideosink", "nvvidconv"}, "nvvidconv ! nv3dsink name="),
+        ("WAYLAND_DISPLAY", {"nv3dsink", "nvdrmvideosink", "nvvidconv"}, "nvvidconv ! nv3dsink name="),
+        ("DISPLAY", set(), "videoconvert ! autovideosink name="),
+        ("WAYLAND_DISPLAY", set(), "videoconvert ! autovideosink name="),
+        (
+            None,
+            {"nv3dsink", "nvdrmvideosink", "nvvidconv"},
+            "nvvidconv ! video/x-raw(memory:NVMM),format=NV12 ! nvdrmvideosink name=",
+        ),
+        (None, set(), "videoconvert ! kmssink name="),
+    ],
+)
+def test_each_machine_has_its_window(
+    desktop: str | None, elements: set[str], sink: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Jetson and another machine, on X11, on Wayland, without a desktop; none waits for a clock."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    if desktop is not None:
+        monkeypatch.setenv(desktop, "0")
+    launch = display_of(WindowSink(), elements.__contains__).launch
+    assert sink in launch
+    assert "sync=false" in launch[launch.index(sink) :]
+
+
+@pytest.mark.parametrize(("elements", "scales"), [({"nvvidconv"}, False), (set(), True)])
+def test_a_picture_is_scaled_before_it_is_drawn_on(elements: set[str], scales: bool) -> None:  # noqa: FBT001
+    """For a 4K screen the scaling stands before the overlay; the Jetson's converter does it by itself."""
+    launch = display_of(WindowSink(2160), elements.__contains__).launch
+    assert launch.index("height=2160,pixel-aspect-ratio=1/1") < launch.index("overlaycomposition")
+    assert ("videoscale" in launch) is scales
+    assert "height=" not in display_of(WindowSink(), elements.__contains__).launch
 
 
 def test_a_rate_of_60_takes_a_card_that_says_59_94() -> None:
@@ -106,6 +145,7 @@ def test_a_window_needs_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert "kmssink" in display_of(WindowSink(), lambda _: False).launch
+    assert "nvdrmvideosink" in display_of(WindowSink(), lambda _: True).launch
     if any(Path("/dev/dri").glob("card*")):
         pytest.skip("this machine has a display of its own")
     with pytest.raises(SinkError, match="There is no display"):

@@ -165,10 +165,10 @@ def _composed(pipeline: Pipeline) -> dict[int, Picture]:
     return frames
 
 
-def _play(path: Path) -> dict[int, Picture]:
+def _play(path: Path, sink: NoSink) -> dict[int, Picture]:
     """Play the video as the appliance does, and return what was shown."""
     reader, epoch = ScreenReader(load_profile("aixplorer")), datetime(2026, 3, 1, tzinfo=timezone.utc)
-    with open_pipeline(FileSource(path), NoSink()) as pipeline:
+    with open_pipeline(FileSource(path), sink) as pipeline:
         frames = _composed(pipeline)
         display = Display(pipeline, reader.profile)
         for event in pipeline.frames(threading.Event()):
@@ -244,7 +244,7 @@ def _fitted(points: npt.NDArray[np.int64]) -> tuple[float, float, float]:
 @pytest.mark.timeout(240)  # a hundred pictures are drawn, played in real time and looked at
 def test_the_ring_and_the_squares_are_true_in_every_frame_shown(film: Film, tmp_path: Path) -> None:
     """No frame shows a ring more than 2 pixels off its Q-box, or a square that is not this frame's own."""
-    shown = _play(film.write(tmp_path / "film.avi"))
+    shown = _play(film.write(tmp_path / "film.avi"), NoSink())
     assert len(shown) > 0.7 * len(film.frames)  # the first ones pass before the test looks
     rings: list[int] = []
     squares: list[int] = []
@@ -270,6 +270,26 @@ def test_the_ring_and_the_squares_are_true_in_every_frame_shown(film: Film, tmp_
         stands = range(first, first + _STANDS)
         assert len(set(rings) & set(stands)) >= 3, f"hardly a ring from frame {first} on: {rings}"
         assert len(set(squares) & set(stands)) >= 3, f"hardly a square from frame {first} on: {squares}"
+
+
+def test_on_a_larger_display_the_ring_is_drawn_at_its_size(film: Film, tmp_path: Path) -> None:
+    """With `lines` the picture is scaled first, and ring, square and cards are drawn in its own pixels."""
+    stands = Film()
+    stands.frames, stands.codes = film.frames[:0], film.codes[_FROZEN : _FROZEN + _STANDS]
+    truth = film.frames[_FROZEN]
+    shown = _play(stands.write(tmp_path / "film.avi"), NoSink(lines=1620))
+    picture = shown[max(shown)]
+    assert picture.shape == (1620, 2160, 3)
+    large = cv2.resize(truth.picture, (2160, 1620), interpolation=cv2.INTER_LINEAR)
+    yellow = cv2.absdiff(picture, large).max(axis=2) > 90
+    blue, green, red = cv2.split(picture)
+    yellow &= cv2.subtract(cv2.min(red, green), blue) > 100
+    assert truth.q_box is not None
+    x, y, r = (1.5 * value for value in (truth.q_box.x, truth.q_box.y, truth.q_box.r))
+    rows, columns = np.nonzero(yellow)
+    near = np.abs(np.hypot(columns - x, rows - y) - r) < 14
+    fitted = _fitted(np.column_stack([columns[near], rows[near]]).astype(np.int64))
+    assert np.hypot(fitted[0] - x, fitted[1] - y) < 3
 
 
 def test_without_the_look_at_each_frame_it_would_be_wrong(film: Film) -> None:

@@ -259,9 +259,10 @@ def test_safe_mode_is_a_choice(tmp_path: Path, option: str, code: int) -> None:
         said = ""
         for line in process.stderr:
             said += line
-            if "unknown setting rom" in line:
+            if "safe mode, no results" in line:
                 process.send_signal(signal.SIGINT)
                 break
         assert process.wait(90) == code
+    assert "unknown setting rom" in said
     assert ("safe mode, no results" in said) is (code == 0)
     assert "Traceback" not in said
