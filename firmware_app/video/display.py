@@ -15,7 +15,7 @@ from firmware_app.video import sinks
 from firmware_app.video.composition import Drawing
 from firmware_app.video.frame_meter import FrameMeter
 from firmware_app.video.graph import Graph, Gst, GstVideo, has_element, pixels_of, pts_of
-from firmware_app.video.launch import FEED, MIRROR, MIRROR_GATE, OVERLAY, display_of
+from firmware_app.video.launch import FEED, MIRROR, MIRROR_GATE, MIRROR_PACE, OVERLAY, display_of
 from firmware_app.video.mirror import Mirror
 from firmware_app.video.sinks import FileSink, Sink
 from firmware_app.video.stream_events import BusError
@@ -55,6 +55,7 @@ class Display:
         if mirror is not None:
             gate, mirrored = self._graph.element(MIRROR_GATE), self._graph.element(MIRROR)
             self._graph.connect(mirrored, "new-sample", self._on_mirrored)
+            self._graph.probe(self._graph.element(MIRROR_PACE).get_static_pad("src"), self._on_pace)
             mirror.connect(lambda is_open: gate.set_property("drop", not is_open))
         self._graph.start()
 
@@ -134,6 +135,10 @@ class Display:
     def _on_displayed(self, _pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
         self._meter.displayed(info.get_buffer().pts, time.monotonic_ns())
         return Gst.PadProbeReturn.OK
+
+    def _on_pace(self, _pad: Gst.Pad, _info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
+        due = self._mirror is not None and self._mirror.is_due(time.monotonic_ns())
+        return Gst.PadProbeReturn.OK if due else Gst.PadProbeReturn.DROP
 
     def _on_mirrored(self, mirrored: Gst.Element) -> Gst.FlowReturn:
         sample = mirrored.emit("pull-sample")

@@ -30,8 +30,8 @@ MIRROR = "mirror"
 """Name of the appsink from which the mirror is fed."""
 MIRROR_GATE = "mirror_gate"
 """Name of the valve in front of the mirror's branch."""
-MIRROR_RATE = 20
-"""Pictures per second of the mirror, at most: what a hand on a probe needs, a third of the display's."""
+MIRROR_PACE = "mirror_pace"
+"""Name of the queue behind which the mirror's pictures are thinned out."""
 
 _BLENDABLE = "video/x-raw,format={I420,NV12,YUY2,UYVY,BGRx,RGBx,BGRA,RGBA}"
 """Formats in system memory into which GStreamer blends a patch."""
@@ -95,11 +95,12 @@ def _mirrored(has_element: HasElement, display: str) -> str:
     """The composed picture for the display as before, and for the mirror beside it.
 
     The gate passes the end of the stream on even while it is closed: without it the graph would never end.
+    A probe thins the pictures out: GStreamer 1.22's videorate ends the process at pictures without a rate.
     """
     return (
         f"tee name={_COMPOSED} {_COMPOSED}. ! {display} "
         f"{_COMPOSED}. ! valve name={MIRROR_GATE} drop=true drop-mode=forward-sticky-events ! "
-        f"queue leaky=downstream {_ONE_FRAME} ! videorate drop-only=true max-rate={MIRROR_RATE} ! "
+        f"queue name={MIRROR_PACE} leaky=downstream {_ONE_FRAME} ! "
         f"{_pictures(has_element)} ! appsink name={MIRROR} {_UNPACED} "
         "max-buffers=1 drop=true emit-signals=true"
     )

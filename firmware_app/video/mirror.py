@@ -23,6 +23,9 @@ WATCHERS = 6
 
 LARGEST_PX = 1024
 """Pixels of the longer side: a tablet's width; smaller pictures stay as they are."""
+RATE = 20
+"""Pictures per second, at most: what a hand on a probe needs, a third of the display's."""
+_GAP_NS = 1_000_000_000 // RATE
 _QUALITY = 80
 
 
@@ -69,6 +72,7 @@ class Mirror:
         self._set_gate: Callable[[bool], None] | None = None
         self._newest: MirrorPicture | None = None
         self._hidden: tuple[Rect, ...] | None = None
+        self._due_ns = 0
 
     def connect(self, set_gate: Callable[[bool], None]) -> None:
         """A graph is there; `set_gate` opens (True) or closes its branch and returns at once."""
@@ -80,6 +84,13 @@ class Mirror:
         """The graph is closed, and its last picture is no longer what the display shows."""
         with self._lock:
             self._set_gate, self._newest = None, None
+
+    def is_due(self, now_ns: int) -> bool:
+        """Whether a picture may come now, as far as `RATE` goes; asked on GStreamer's thread for each one."""
+        if now_ns < self._due_ns:
+            return False
+        self._due_ns = max(self._due_ns, now_ns - _GAP_NS) + _GAP_NS
+        return True
 
     def hide(self, areas: tuple[Rect, ...]) -> None:
         """Hide these areas from now on; before the first call nothing is shown."""

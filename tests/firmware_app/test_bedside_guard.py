@@ -21,9 +21,10 @@ from firmware_app.bedside.access import TRIES
 from firmware_app.bedside.board import LISTENERS
 from firmware_app.bedside.guard import LONGEST_BODY
 from firmware_app.bedside.server import check_tls, listening
-from firmware_app.config import BedsideConfig
+from firmware_app.config import BedsideConfig, load_config
 from firmware_app.errors import ConfigError
 from firmware_app.video.mirror import WATCHERS
+from tests.conftest import call
 from tests.firmware_app.bedside_examples import Bench, bench
 from tests.firmware_app.exam_examples import acquired, uid
 
@@ -325,6 +326,34 @@ def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     for bad in (certificate(other)[1], encrypted, tmp_path / "none", cert):
         with pytest.raises(ConfigError, match=r"bedside\.cert_file .* cannot be used"):
             check_tls(BedsideConfig(cert_file=cert, key_file=bad))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.20", "tablet.hospital"])  # noqa: S104 - refused
+def test_a_host_that_others_reach_needs_pin_and_tls(tmp_path: Path, host: str) -> None:
+    """Without PIN and certificate the appliance does not start: one clear line, exit code 2."""
+    path = tmp_path / "fibrostage.toml"
+    path.write_text(f'version = 2\n[bedside]\nenabled = true\nhost = "{host}"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"bedside\.host .* set pin_file, cert_file and key_file"):
+        load_config(path)
+
+
+def test_an_open_page_is_refused_at_the_start(tmp_path: Path) -> None:
+    """The program says so in one line and exits with 2, and so it does for a PIN that is too short."""
+    path, pin = tmp_path / "fibrostage.toml", tmp_path / "pin"
+    pin.write_text("1234\n", encoding="utf-8")
+    pin.chmod(0o600)
+    for setting in ('host = "0.0.0.0"', f'pin_file = "{pin}"'):
+        path.write_text(
+            f"version = 2\n[mqtt]\nenabled = false\n[bedside]\nenabled = true\n{setting}\n"
+            '[sink]\nkind = "none"\n[source]\nkind = "phantom"\n',
+            encoding="utf-8",
+        )
+        ended = call("fibrostage", "run", "--config", path, "--no-safe-mode")
+        assert ended.code == 2
+        complaint = [line for line in ended.err.splitlines() if "bedside." in line]
+        assert len(complaint) == 1
+        assert "Traceback" not in ended.err
+        assert "1234" not in ended.err
 
 
 def test_an_address_that_cannot_be_used_is_named() -> None:

@@ -14,12 +14,11 @@ import pytest
 
 from firmware_app.journey import Frame, Picture, Rect
 from firmware_app.overlay.layers import Layer, Patch, Scene
-from firmware_app.video.launch import MIRROR_RATE
-from firmware_app.video.mirror import WATCHERS, Mirror, MirrorFullError, MirrorPicture, jpeg_of
+from firmware_app.video.mirror import RATE, WATCHERS, Mirror, MirrorFullError, MirrorPicture, jpeg_of
 from firmware_app.video.pipeline import Pipeline, open_pipeline
 from firmware_app.video.sinks import FileSink
 from firmware_app.video.sources import FileSource, PhantomSource
-from firmware_app.video.stream_events import StreamEnded
+from firmware_app.video.stream_events import SignalLost, StreamEnded
 from tests.firmware_app.video import make_clip, sender
 
 PATIENCE_S = 20.0
@@ -141,6 +140,42 @@ def test_large_pictures_are_scaled_to_a_tablet(size: tuple[int, int], coded: tup
     assert picture.shape == (coded[1], coded[0], 3)
 
 
+def test_pictures_come_no_faster_than_they_are_seen() -> None:
+    """Of sixty frames a second twenty are due, however unevenly they come."""
+    mirror, rng = Mirror(), np.random.default_rng(3)
+    times_ns = np.sort(rng.integers(0, 10 * 10**9, 600))
+    due = [now for now in times_ns if mirror.is_due(int(now))]
+    assert 0.9 * 10 * RATE <= len(due) <= 10 * RATE + 1
+
+
+def test_watching_outlives_the_signal(tmp_path: Path) -> None:
+    """When the sender dies while somebody watches, pictures go on coming, as on the display."""
+    mirror, socket, stop = Counting(), tmp_path / "scanner.sock", threading.Event()
+    mirror.hide(())
+    lost = threading.Event()
+
+    def follow(pipeline: Pipeline) -> None:
+        for event in pipeline.frames(stop):
+            if isinstance(event, SignalLost):
+                lost.set()
+
+    with sender(socket, fps=60) as process:
+        until(socket.exists)
+        with open_pipeline(PhantomSource(socket, 320, 240, 60), mirror=mirror) as pipeline:
+            analysis = threading.Thread(target=follow, args=(pipeline,), name="analysis")
+            analysis.start()
+            try:
+                with mirror.watch(lambda: None):
+                    until(lambda: mirror.coded > 5)
+                    process.kill()
+                    assert lost.wait(PATIENCE_S)
+                    coded = mirror.coded
+                    until(lambda: mirror.coded > coded)
+            finally:
+                stop.set()
+                analysis.join(PATIENCE_S)
+
+
 def test_watchers_are_bounded() -> None:
     """One watcher too many is refused in words, and a place that is left can be taken."""
     mirror = Mirror()
@@ -184,4 +219,3 @@ def test_a_recording_ends_whether_it_is_watched_or_not(tmp_path: Path, *, watche
     assert any(isinstance(event, Frame) for event in events)
     film = cv2.VideoCapture(str(recording))
     assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 30
-    assert MIRROR_RATE < 60
