@@ -4,6 +4,7 @@ Part one shows a live picture at 60 Hz with the full overlay and lets four kinds
 idle one, one that sleeps, one that computes in NumPy, and one that computes in Python itself and so holds the
 interpreter's lock. Part two blends the same overlay in two ways, side by side: with GStreamer's overlay
 composition straight into I420, as the appliance does, and with OpenCV on BGR frames, as one would by hand.
+Beside it stands what it costs to look at a frame before anything is drawn over it.
 
     python benchmarks/display_branch.py [--seconds 6] [--json]
 """
@@ -27,15 +28,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from calibration.phantom.scene import Scene as Screen
+from calibration.phantom.scene import draw_scene
 from firmware_app.errors import SinkError
-from firmware_app.journey import Circle, Frame, Square
+from firmware_app.journey import Circle, Frame, Rect, Square
 from firmware_app.overlay.drawing import draw_cards, usual_areas
+from firmware_app.overlay.guards import Guard, outline_guard, picture_guard, ring_guard
 from firmware_app.overlay.layers import Layer, Patch, Scene
 from firmware_app.overlay.outlines import ring_patch, square_patches
 from firmware_app.overlay.state import Estimate, OverlayState
 from firmware_app.video.composition import composition_of, rectangle_of
 from firmware_app.video.frame_meter import PipelineStatistics
 from firmware_app.video.pipeline import open_pipeline
+from firmware_app.video.pixels import BufferLuma, Layout, luma_of
 from firmware_app.video.sinks import NoSink
 from firmware_app.video.sources import PhantomSource
 from firmware_app.wording import WORDINGS, Reason
@@ -157,6 +162,28 @@ def blend_in_opencv(patches: tuple[Patch, ...], frames: int) -> float:
     return (time.perf_counter() - began) * 1000 / frames
 
 
+def look_at_a_frame(repeats: int) -> float:
+    """Milliseconds in which the guards of a frame look at an I420 buffer: ring, two outlines, banner."""
+    picture, truth = draw_scene(Screen(), 12)
+    assert truth.q_box is not None
+    outline = np.asarray(truth.colour_box, np.float64).reshape(-1, 2)
+    guards: list[Guard] = [
+        ring_guard(Circle(truth.q_box.x, truth.q_box.y, truth.q_box.r), picture),
+        outline_guard(outline, picture),
+        outline_guard(outline + np.array([0, 451]), picture),
+        picture_guard((Rect(330, 2, 800, 34), Rect(330, 60, 800, 36)), picture, 2),
+    ]
+    plane = np.rint(luma_of(picture)).astype(np.uint8).ravel()
+    luma = BufferLuma(plane, Layout("I420", WIDTH, HEIGHT, (0,), (WIDTH,)))
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        for guard in guards:
+            guard.holds(luma)
+        times.append(time.perf_counter() - began)
+    return 1000 * statistics.median(times)
+
+
 def _alpha(patch: Patch) -> npt.NDArray[np.float32]:
     return np.asarray(patch.pixels[..., 3] / 255, np.float32)
 
@@ -181,6 +208,7 @@ def main() -> int:
     blending = {
         "overlay_composition_ms": statistics.median(ours),
         "opencv_bgr_ms": statistics.median(by_hand),
+        "look_ms": look_at_a_frame(200),
         "ratio": statistics.median([b / a for a, b in zip(ours, by_hand, strict=True)]),
     }
     if arguments.json:
@@ -199,6 +227,7 @@ def main() -> int:
         f"  overlay composition {blending['overlay_composition_ms']:.2f} ms per frame, "
         f"OpenCV on BGR {blending['opencv_bgr_ms']:.2f} ms: {blending['ratio']:.1f} x"
     )
+    print(f"  looking at a frame before drawing {blending['look_ms']:.2f} ms")
     return 0
 
 

@@ -15,7 +15,7 @@ In the order of the journey:
                what they say; `serum` APRI and FIB-4
 - `messages`   the contract, `asyncapi` its document; `payloads`, `publication` what is sent; `mqtt` the ward,
                `outbox` what waits for it; `audit` the log; `reports` for the record
-- `overlay`    what the sonographer sees; `presentation` its state, `overlay_text` its type
+- `overlay`    what the sonographer sees, and over which picture
 - `health`     how the appliance is, and what it goes without
 - `appliance`  the loop that joins all of it: read it first; `live`, `replay` run it, `notify` tells systemd
 - `cli`        the program `fibrostage`; `selftest` whether all of it works here; `demo` all of it on one

@@ -16,29 +16,19 @@ from firmware_app.exam.events import Cancel, Discard, Event, Finish, Moment, Res
 from firmware_app.exam.state import CommandFault, Exam
 from firmware_app.serum import PLAUSIBLE, Serum
 from firmware_app.ward.messages import Header, Payload
+from firmware_app.wording import sentences
 
 LONGEST_BYTES = 4096
 """No command is longer; what is, is not read."""
-
-
-FAULTS: dict[CommandFault, str] = {
-    CommandFault.UNKNOWN_COMMAND: "There is no such command",
-    CommandFault.MALFORMED: "The command cannot be read",
-    CommandFault.TOO_MANY: "Too many commands at once: wait a moment",
-    CommandFault.NO_EXAM: "No exam is open",
-    CommandFault.OTHER_EXAM: "Another exam is open by now: nothing was changed",
-    CommandFault.NO_SUCH_ACQUISITION: "There is no such acquisition in this exam",
-    CommandFault.NOT_HELD: "This exam does not wait to be continued",
-    CommandFault.IMPLAUSIBLE: "A serum value is not plausible",
-}
 
 
 class CommandError(FibrostageError):
     """A command that cannot be carried out."""
 
     def __init__(self, fault: CommandFault, detail: str = "") -> None:
-        super().__init__(f"{FAULTS[fault]}: {detail}" if detail else FAULTS[fault])
+        super().__init__(sentences("en").fault(fault.value, detail))
         self.fault = fault
+        self.detail = detail
 
 
 ExamId = Annotated[UUID, Field(description="the exam that the sender sees; another one is never touched")]

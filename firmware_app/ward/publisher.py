@@ -113,7 +113,7 @@ class Publisher:
         return publication
 
     def _answer(self, answered: Answered, step: Step, appliance: Appliance) -> None:
-        request, error = answered.request, answered.error
+        request, error, words = answered.request, answered.error, appliance.words
         header = appliance.header(
             step.at.utc, time_trusted=self._time_trusted(), sequence=next(self._sequence)
         )
@@ -122,7 +122,7 @@ class Publisher:
             command=request.name,
             ok=error is None,
             fault=None if error is None else error.fault,
-            text="Done" if error is None else str(error),
+            text=words.labels.done if error is None else words.fault(error.fault.value, error.detail),
             exam_id=step.exam.id,
         )
         LOG.info("command %s from %s: %s", request.name, request.origin, answer.text)

@@ -198,6 +198,16 @@ ENGLISH = Sentences(
             "The clock is not synchronised", Severity.QUIET, "tell the technician: check the time server"
         ),
     },
+    faults={
+        "unknown_command": "There is no such command",
+        "malformed": "The command cannot be read",
+        "too_many": "Too many commands at once: wait a moment",
+        "no_exam": "No exam is open",
+        "other_exam": "Another exam is open by now: nothing was changed",
+        "no_such_acquisition": "There is no such acquisition in this exam",
+        "not_held": "This exam does not wait to be continued",
+        "implausible": "A serum value is not plausible",
+    },
     labels=Labels(
         stage="FIBROSIS STAGE",
         no_outcome="no outcome yet",
@@ -220,6 +230,7 @@ ENGLISH = Sentences(
         gpu_failed="GPU failed",
         latency="{ms} ms per analysis",
         delay="display {ms} ms, {dropped} lost",
+        done="Done",
         colon=": ",
         decimal=".",
     ),

@@ -221,6 +221,16 @@ GERMAN = Sentences(
             "Die Uhr ist nicht synchronisiert", Severity.QUIET, "Techniker rufen: Zeitserver prüfen"
         ),
     },
+    faults={
+        "unknown_command": "Diesen Befehl gibt es nicht",
+        "malformed": "Der Befehl ist nicht lesbar",
+        "too_many": "Zu viele Befehle auf einmal: einen Moment warten",
+        "no_exam": "Keine Untersuchung ist offen",
+        "other_exam": "Inzwischen ist eine andere Untersuchung offen: nichts wurde geändert",
+        "no_such_acquisition": "Diese Messung gibt es in dieser Untersuchung nicht",
+        "not_held": "Diese Untersuchung wartet nicht auf ihre Fortsetzung",
+        "implausible": "Ein Laborwert ist nicht plausibel",
+    },
     labels=Labels(
         stage="FIBROSESTADIUM",
         no_outcome="noch kein Ergebnis",
@@ -243,6 +253,7 @@ GERMAN = Sentences(
         gpu_failed="GPU ausgefallen",
         latency="{ms} ms je Auswertung",
         delay="Anzeige {ms} ms, {dropped} verloren",
+        done="Erledigt",
         colon=": ",
         decimal=",",
     ),

@@ -40,6 +40,7 @@ class Labels:
         no_model, gpu_failed: beside the name of the runtime.
         latency: `{ms}` from the capture of the frame to its value, of the last acquisition.
         delay: `{ms}` that the display lags, and `{dropped}` frames lost.
+        done: a command was carried out.
         colon: stands between what is wrong and what to do.
         decimal: the decimal mark.
     """
@@ -65,6 +66,7 @@ class Labels:
     gpu_failed: str
     latency: str
     delay: str
+    done: str
     colon: str
     decimal: str
 
@@ -83,6 +85,7 @@ class Sentences:
         phases: by the exam's phase, what comes next. A complete or closed exam says enough by itself.
         captures: by the state of the video; empty where nothing is wrong.
         rungs: of the degradation ladder: what the appliance goes without.
+        faults: by the value of `exam.state.CommandFault`, why a command changes nothing.
         labels: of the overlay.
     """
 
@@ -95,6 +98,7 @@ class Sentences:
     phases: Mapping[str, Wording]
     captures: Mapping[CaptureState, Wording]
     rungs: Mapping[Rung, Wording]
+    faults: Mapping[str, str]
     labels: Labels
 
     def refusal(self, reason: Reason, detail: str = "") -> Wording:
@@ -118,6 +122,10 @@ class Sentences:
         """What the appliance goes without and what to do, in one sentence."""
         wording = self.rungs[rung]
         return f"{wording.text}{self.labels.colon}{wording.remedy}"
+
+    def fault(self, fault: str, detail: str = "") -> str:
+        """Why a command changes nothing."""
+        return f"{self.faults[fault]}{self.labels.colon}{detail}" if detail else self.faults[fault]
 
     def detail(self, english: str) -> str:
         """A measured detail in this language; what is not in the table stays as it is."""

@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 
 import firmware_app
-from firmware_app.exam.state import Phase
+from firmware_app.exam.state import CommandFault, Phase
 from firmware_app.overlay.canvas import font
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.wording import Closing, Doubt, Language, Reason, Rung, Severity, sentences
@@ -37,8 +37,9 @@ def test_every_reason_closing_doubt_phase_capture_and_rung_has_its_sentence(lang
     assert set(words.captures) == set(CaptureState)
     assert set(words.rungs) == set(Rung)
     assert all(wording.text and wording.remedy for wording in words.rungs.values())
+    assert set(words.faults) == {fault.value for fault in CommandFault}
     assert all(wording.text and wording.remedy for wording in words.refusals.values())
-    assert all([words.notice, *words.closings.values(), *words.doubts.values()])
+    assert all([words.notice, *words.closings.values(), *words.doubts.values(), *words.faults.values()])
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -109,7 +110,13 @@ def test_every_letter_can_be_drawn(language: Language) -> None:
     """The overlay's font has a glyph for every character of the language."""
     words = sentences(language)
     wordings = [*words.refusals.values(), *words.phases.values(), *words.captures.values()]
-    told = [words.notice, *words.details.values(), *words.closings.values(), *words.doubts.values()]
+    told = [
+        words.notice,
+        *words.faults.values(),
+        *words.details.values(),
+        *words.closings.values(),
+        *words.doubts.values(),
+    ]
     told += [text for w in wordings for text in (w.text, w.remedy)]
     told += [getattr(words.labels, field.name) for field in dataclasses.fields(words.labels)]
     face = font(24, language=language)
