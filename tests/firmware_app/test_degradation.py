@@ -27,7 +27,7 @@ from tests.firmware_app.test_health_live import running
 from tests.firmware_app.test_mqtt import wait_for
 
 pytestmark = pytest.mark.timeout(240)
-SLOW_S = 0.4
+SLOW_S = 0.3
 """What the networks take on a processor that is far too slow."""
 Told = tuple[str, dict[str, Any]]
 
@@ -83,7 +83,7 @@ def until(heard: queue.Queue[Received], wanted: Callable[[list[Told]], bool]) ->
     told: list[Told] = []
     until_s = time.monotonic() + 150
     while not wanted(told):
-        assert time.monotonic() < until_s, [name for name, _ in told]
+        assert time.monotonic() < until_s, [(name, m.get("n"), m.get("reason")) for name, m in told]
         with suppress(queue.Empty):
             received = heard.get(timeout=1.0)
             if received.payload:
@@ -91,9 +91,9 @@ def until(heard: queue.Queue[Received], wanted: Callable[[list[Told]], bool]) ->
     return told
 
 
-def accepted(told: list[Told]) -> list[int]:
-    """The numbers of the acquisitions that count."""
-    return [m["n"] for name, m in told if name == "acquisition" and m["type"] == "acquisition"]
+def accepted(told: list[Told]) -> set[int]:
+    """The numbers of the acquisitions that count; a later picture of a freeze may take an earlier one's."""
+    return {m["n"] for name, m in told if name == "acquisition" and m["type"] == "acquisition"}
 
 
 def test_results_go_out_from_the_lowest_rungs(
@@ -102,7 +102,7 @@ def test_results_go_out_from_the_lowest_rungs(
     """A slow processor, a taken port, a clock of its own, and a disk that is full from the second one on."""
     monkeypatch.setattr(live, "open_model", open_slow_model)
     monkeypatch.setattr(live, "time_trusted", lambda: False)
-    exam = draw_exam(tmp_path, 3, 11, "--fps", 10, "--size", "720x540", "--patients", 2)
+    exam = draw_exam(tmp_path, 3, 11, "--fps", 5, "--size", "720x540", "--patients", 2)
     heard: queue.Queue[Received] = queue.Queue()
     with PrivateBroker() as broker, socket.create_server(("127.0.0.1", 0)) as other:
         mqtt = MqttConfig(host=broker.host, port=broker.port, outbox=disk / "outbox.sqlite")
@@ -116,8 +116,8 @@ def test_results_go_out_from_the_lowest_rungs(
             health=HealthConfig(every_s=1, prometheus_port=other.getsockname()[1]),
         )
         with closing(Subscriber(mqtt, "fibrostage/#", heard.put)), running(config):
-            before = until(heard, lambda told: accepted(told) == [1, 2])
-            wait_for(lambda: len(list((disk / "evidence" / "pending").rglob("*.zip"))) == 2)
+            before = until(heard, lambda told: accepted(told) == {1, 2})
+            wait_for(lambda: len(list((disk / "evidence" / "pending").rglob("*.zip"))) >= 2, 30.0)
             fill(disk)
             after = until(heard, lambda told: any(name == "result" for name, _ in told))
             after += until(heard, lambda told: [name for name, _ in told].count("health") == 2)
@@ -125,7 +125,7 @@ def test_results_go_out_from_the_lowest_rungs(
             until(
                 heard, lambda told: any(n == "health" and "disk_full" not in m["degraded"] for n, m in told)
             )
-    assert accepted(before + after) == [1, 2, 3, 4, 5]
+    assert accepted(before + after) == {1, 2, 3, 4, 5}
     (result,) = [message for name, message in after if name == "result"]
     assert result["n_acquisitions"] == 5
     assert result["probabilities"] is not None
