@@ -5,6 +5,7 @@ version, `showing` prints what is in effect, `secrecy` hides passwords and finds
 """
 
 from firmware_app.config.loading import SYSTEM_PATH, load_config, system_path
+from firmware_app.config.picture import SinkConfig, SourceConfig
 from firmware_app.config.secrecy import MASK
 from firmware_app.config.settings import (
     ENGINES,
@@ -14,8 +15,6 @@ from firmware_app.config.settings import (
     InferenceConfig,
     MqttConfig,
     RecordsConfig,
-    SinkConfig,
-    SourceConfig,
 )
 from firmware_app.config.showing import render_config
 

@@ -6,7 +6,8 @@ import re
 import stat
 from pathlib import Path
 
-from firmware_app.config.settings import Config, Section
+from firmware_app.config.section import Section
+from firmware_app.config.settings import Config
 
 MASK = "********"
 _CREDENTIALS = re.compile(r"(?<=://)\S*(?=@)")

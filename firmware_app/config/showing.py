@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from firmware_app.config.secrecy import masked
-from firmware_app.config.settings import Config, Section
+from firmware_app.config.section import Section
+from firmware_app.config.settings import Config
 from firmware_app.wording import NOTICE
 
 

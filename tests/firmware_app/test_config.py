@@ -11,7 +11,8 @@ import pytest
 
 from firmware_app.config import MASK, Config, MqttConfig, load_config, loading, render_config
 from firmware_app.config.secrecy import exposed
-from firmware_app.config.settings import Section, sections
+from firmware_app.config.section import Section
+from firmware_app.config.settings import sections
 from firmware_app.config.showing import config_as_json, schema_as_json
 from firmware_app.errors import ConfigError
 
