@@ -127,7 +127,7 @@ def _elements(config: Config) -> str:
 
 
 def _broker(config: Config) -> str:
-    from firmware_app.ward.mqtt import Subscriber  # noqa: PLC0415 - only where a broker is configured
+    from firmware_app.ward.subscriber import Subscriber  # noqa: PLC0415 - only where a broker is configured
 
     # A client with a random id: it must not push the running appliance off the broker.
     topic = f"{ROOT}/{config.site}/{config.device}/status"

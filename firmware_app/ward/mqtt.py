@@ -23,7 +23,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -94,7 +93,7 @@ class Ward:
         self._connected_s, self._silence_s = 0.0, SILENCE * config.keepalive_s
         self._acknowledged: dict[int, ReasonCode] = {}
         self._closing = False
-        self._client = _client_for(config, client_id=root.replace("/", "-"))
+        self._client = client_for(config, client_id=root.replace("/", "-"))
         self._client.will_set(f"{root}/status", death.to_json(), QOS, retain=True)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
@@ -311,51 +310,8 @@ class Ward:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One message as a subscriber got it; an empty payload clears a retained one."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-
-
-class Subscriber:
-    """An independent client that listens, for the demonstration and the tests.
-
-    Args:
-        config: where the broker is.
-        topic_filter: for example `fibrostage/v1/#`.
-        on_message: called on paho's thread.
-
-    Raises:
-        BrokerError: there is no broker, or it refuses.
-    """
-
-    def __init__(self, config: MqttConfig, topic_filter: str, on_message: Callable[[Received], None]) -> None:
-        self._subscribed = threading.Event()
-        self._client = _client_for(config, client_id="")
-        self._client.on_connect = lambda client, *_: client.subscribe(topic_filter, QOS)
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_message = lambda _client, _userdata, message: on_message(
-            Received(message.topic, bytes(message.payload), bool(message.retain))
-        )
-        try:
-            self._client.connect(config.host, config.port, config.keepalive_s)
-        except OSError as error:
-            raise BrokerError(complaint_of(config, LinkState.UNREACHABLE, str(error))) from error
-        self._client.loop_start()
-        if not self._subscribed.wait(5.0):
-            self.close()
-            raise BrokerError(complaint_of(config, LinkState.REFUSED, "no answer to the subscription"))
-
-    def close(self) -> None:
-        """Leave the broker and stop the thread."""
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-def _client_for(config: MqttConfig, client_id: str) -> paho.Client:
+def client_for(config: MqttConfig, client_id: str) -> paho.Client:
+    """A client with the user, the password and the certificates of the configuration; raises ConfigError."""
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5)
     client.connect_timeout = 3.0
     client.reconnect_delay_set(*_back_off_s())  # type: ignore[arg-type]  # fractions of seconds work

@@ -11,8 +11,9 @@ import pytest
 from firmware_app.config import MqttConfig
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.broker import PrivateBroker
-from firmware_app.ward.mqtt import Received, Subscriber, Ward
+from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.publication import publication_of, status_message
+from firmware_app.ward.subscriber import Received, Subscriber
 from tests.faults.proxy import Proxy
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance
 

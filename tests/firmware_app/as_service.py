@@ -17,7 +17,7 @@ from typing import Any
 
 from firmware_app.config import MqttConfig
 from firmware_app.ward.broker import PrivateBroker
-from firmware_app.ward.mqtt import Received, Subscriber
+from firmware_app.ward.subscriber import Received, Subscriber
 from tests.conftest import PROGRAMS
 
 PATIENCE_S = 90.0

@@ -25,7 +25,7 @@ from pypdf import PdfReader
 from calibration.profile import load_profile
 from firmware_app.config import MqttConfig
 from firmware_app.ward.broker import PrivateBroker
-from firmware_app.ward.mqtt import Received, Subscriber
+from firmware_app.ward.subscriber import Received, Subscriber
 from tests.conftest import PROGRAMS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -21,7 +21,7 @@ from firmware_app.inference import ChosenEngine
 from firmware_app.journey import Crops, ImageScores
 from firmware_app.model import Opened, open_model
 from firmware_app.ward.broker import PrivateBroker
-from firmware_app.ward.mqtt import Received, Subscriber
+from firmware_app.ward.subscriber import Received, Subscriber
 from tests.conftest import draw_exam
 from tests.firmware_app.test_health_live import running
 from tests.firmware_app.test_mqtt import wait_for

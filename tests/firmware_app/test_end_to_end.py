@@ -26,7 +26,7 @@ from firmware_app.records.folder import sealed_in
 from firmware_app.records.opening import read_evidence
 from firmware_app.records.verification import verify
 from firmware_app.ward.broker import PrivateBroker
-from firmware_app.ward.mqtt import Received, Subscriber
+from firmware_app.ward.subscriber import Received, Subscriber
 from tests.conftest import PROGRAMS, DrawnExam, call, draw_exam
 
 pytestmark = pytest.mark.timeout(300)

@@ -22,7 +22,7 @@ from firmware_app.config import Config, HealthConfig, MqttConfig, RecordsConfig,
 from firmware_app.live import run
 from firmware_app.ward import asyncapi
 from firmware_app.ward.broker import PrivateBroker
-from firmware_app.ward.mqtt import Received, Subscriber
+from firmware_app.ward.subscriber import Received, Subscriber
 from firmware_app.wording import NOTICE
 from tests.conftest import DrawnExam
 

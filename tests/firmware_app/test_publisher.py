@@ -30,11 +30,12 @@ from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.stream_events import SignalLost
 from firmware_app.ward.broker import PrivateBroker
 from firmware_app.ward.inbox import Inbox
-from firmware_app.ward.mqtt import Received, Subscriber, Ward
+from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.outbox import Outbox
 from firmware_app.ward.publication import status_message
 from firmware_app.ward.publisher import Publisher
 from firmware_app.ward.reception import receive
+from firmware_app.ward.subscriber import Received, Subscriber
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment
 
 ROOT = appliance().root

@@ -22,7 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_app.config import MqttConfig
 from firmware_app.errors import BrokerError
-from firmware_app.ward.mqtt import Subscriber
+from firmware_app.ward.subscriber import Subscriber
 from tests.systemd.department import HERE, MOSQUITTO, ROOT, SITE, Department, make_certificates, running
 
 pytestmark = pytest.mark.skipif(
