@@ -24,8 +24,8 @@ NAMES = (
 """As many rooms as can be shown; a computer for a demonstration does not carry more."""
 FULL, FAST = (1440, 1080), 60
 """Width and height in pixels, and pictures per second, as the scanner's own."""
-SMALL, SLOW = (720, 540), 10
-"""Width and height in pixels, and pictures per second, of rooms for which the processors do not suffice."""
+SMALL, SLOW, SLOWEST = (720, 540), 10, 5
+"""The same where the processors do not suffice; the slowest rate where there are fewer than rooms."""
 PROCESSORS_PER_ROOM = 4
 """What drawing and reading a full picture sixty times a second wants, with room to spare."""
 
@@ -122,7 +122,7 @@ def furnish(folder: Path, count: int, stage: int, seed: int, *, small: bool) -> 
     """The rooms, each with its own folder and patient, and pictures that the processors can carry."""
     processors = os.cpu_count() or 1
     small = small or (count > 1 and processors < PROCESSORS_PER_ROOM * count)
-    size, fps = (SMALL, SLOW) if small else (FULL, FAST)
+    size, fps = (SMALL, SLOW if processors >= count else SLOWEST) if small else (FULL, FAST)
     threads = 0 if count == 1 else max(1, processors // count)
     rooms = []
     for number, name in enumerate(NAMES[:count]):

@@ -3,7 +3,7 @@
 /** Sizes of a card in its own font size; the richest that is legible with this many appliances is taken. */
 const SHAPES = [
   [{ name: "wide", width: 46, height: 20, smallestPx: 15 }, { name: "full", width: 25, height: 35, smallestPx: 15 }],
-  [{ name: "medium", width: 23, height: 17.1, smallestPx: 14 }],
+  [{ name: "medium", width: 23, height: 18, smallestPx: 14 }],
   [{ name: "compact", width: 14, height: 6.9, smallestPx: 12 }],
 ];
 const LARGEST_PX = 40;

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from firmware_app.exam.events import PatientChanged
+from firmware_app.exam.events import Acquired, PatientChanged
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.broker import PrivateBroker
 from firmware_app.wording import Rung
@@ -29,7 +29,7 @@ from tests.firmware_app.department_ward import (
     delays_ms,
     page_in,
 )
-from tests.firmware_app.exam_examples import acquired, appliance, moment, refused, uid
+from tests.firmware_app.exam_examples import acquired, acquisition, appliance, moment, refused, uid
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 SIZES = {"wall": (1920, 1080), "tablet": (820, 1180), "phone": (390, 844)}
@@ -78,8 +78,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
         yield running
 
 
+def unclear(number: int) -> Acquired:
+    """An acquisition that leaves the stage open between S0-S1 and S2."""
+    made = acquisition(number, logits=(0.1, -2.0, -3.0))
+    return Acquired(uid(1000 + number), made.at, made)
+
+
 def every_state(hospital: Hospital) -> None:
-    """Twelve rooms: each kind of trouble, each phase, each kind of outcome."""
+    """Thirteen rooms: each kind of trouble, each phase, each kind of outcome."""
     whole = [acquired(n) for n in range(1, 6)]
     hospital.room().status(CaptureState.UNSUPPORTED_TIMING)
     hospital.room().status(CaptureState.FROZEN_SOURCE)
@@ -92,6 +98,7 @@ def every_state(hospital: Hospital) -> None:
     hospital.room(appliance("us-lsm", "Ultrasound 7", with_model=False)).play(*whole)
     hospital.room().play(*whole, PatientChanged(uid(9), moment(6)))
     hospital.room(replace(appliance("us-gpu", "Ultrasound 9"), degraded=(Rung.GPU_LOST,)))
+    hospital.room(appliance("us-open", "Ultrasound 10")).play(*(unclear(n) for n in range(1, 6)))
     hospital.room().status(CaptureState.STARTING)
     hospital.room()
     gone = hospital.room()
@@ -110,7 +117,7 @@ def test_nothing_is_cut_off_and_axe_is_content(
         page.set_viewport_size({"width": width, "height": height})
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-            ready(page, 12)
+            ready(page, 13)
             where = f"{language} {name} {scheme}"
             page.screenshot(path=SCREENSHOTS / f"department-{language}-{name}-{scheme}.png")
             assert page.evaluate(CUT) == [], where
@@ -130,7 +137,7 @@ def test_few_cards_show_everything(browser: Browser, tmp_path: Path) -> None:
         page.goto(broker.page_url)
         for number in range(1, 5):
             room = hospital.room()
-            room.play(*(acquired(n) for n in range(1, 6)))
+            room.play(*((acquired if number % 2 else unclear)(n) for n in range(1, 6)))
             if number == 4:
                 room.play(PatientChanged(uid(9), moment(6)))
             ready(page, number)
