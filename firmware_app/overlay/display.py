@@ -111,7 +111,7 @@ class Display:
             self._size, self._placement = size, None
             self._bindings.forget()
         if step.reading is not None:
-            self._placement = step.reading.registration or self._placement
+            self._placement = step.reading.registration  # a single B-mode picture reaches further out
         self._bindings.note(step, frame)
 
     def _heat(self, size: tuple[int, int]) -> list[Layer]:

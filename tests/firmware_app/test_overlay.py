@@ -15,9 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calibration.phantom.exam import PhaseKind, write_script
 from calibration.phantom.language import Language as ScreenLanguage
 from calibration.phantom.layout import LayoutName
+from calibration.phantom.scanner import Scanner
 from calibration.phantom.scene import draw_scene, random_scene
+from calibration.phantom.truth import Viewport
 from calibration.profile import load_profile
 from firmware_app.errors import ConfigError
 from firmware_app.journey import Circle, Panes, Rect, Square
@@ -121,6 +124,19 @@ def test_nothing_of_the_scanner_stands_in_the_free_areas(layout: LayoutName) -> 
         for area in (free.left, free.right):
             seen = picture[area.y : area.y + area.h, area.x : area.x + area.w]
             assert seen.max() < 40, (seed, language, area)
+
+
+@pytest.mark.parametrize("seed", [3, 11])
+@pytest.mark.parametrize("kind", [PhaseKind.SEARCH, PhaseKind.DOPPLER])
+def test_the_cards_keep_clear_of_a_single_picture(seed: int, kind: PhaseKind) -> None:
+    """In B-mode and Doppler, whose picture is larger, the cards stand in their usual places beside it."""
+    script = write_script(seed, 3)
+    phase = next(phase for phase in script.phases if phase.kind is kind)
+    picture = Scanner(script, Viewport.fit(1440, 1080)).picture(phase.start_frame + 10)
+    cards = cards_of(dataclasses.replace(EMPTY, message=sentences("en").phases["waiting"]))
+    for card in (cards.outcome, cards.progress):
+        left, top, right, bottom = _box(card)
+        assert float((picture[top:bottom, left:right].max(axis=2) > 60).mean()) < 0.002
 
 
 def test_the_free_areas_are_free_on_the_real_screen() -> None:
