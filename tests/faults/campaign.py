@@ -27,6 +27,8 @@ from tests.faults.world import World, open_world
 PAUSE_S = (0.2, 1.5)
 """Between one fault and the next."""
 QUIET_S = 4.0
+BUSY = 3.0
+"""A slack beyond this says that the machine is busy: then the sonographer, too, takes her time."""
 SETTLED_WITHIN_S = 60.0
 
 
@@ -49,6 +51,7 @@ def run_campaign(folder: Path, exams: int, faults: int, seed: int, slack: float 
             seed,
             is_good=lambda since_s, until_s: not spoils(injector.injections, since_s, until_s),
             is_enough=lambda seen: seen >= exams and len(injector.injections) >= faults,
+            patience=max(1.0, slack / BUSY),
         ) as sonographer:
             world.sonographer = sonographer
             try:

@@ -60,19 +60,22 @@ class Sonographer:
         seed: of the patients and of her pace.
         is_good: whether what was shown between two moments was free of faults that spoil it.
         is_enough: whether she may go home after so many patients.
+        patience: factor on the time that a measured picture stands, for an appliance on a busy machine.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what she works on, when she goes on, how fast
         self,
         scanner: ScannerOutput,
         seed: int,
         is_good: Callable[[float, float], bool],
         is_enough: Callable[[int], bool],
+        patience: float = 1.0,
     ) -> None:
         self._scanner = scanner
         self._seed = seed
         self._is_good = is_good
         self._is_enough = is_enough
+        self._measured_s = (MEASURED_S[0] * patience, MEASURED_S[1] * patience)
         self._random = random.Random(seed)
         self._stop = threading.Event()
         self._error: Exception | None = None
@@ -117,7 +120,7 @@ class Sonographer:
             self._show(shot.live, LIVE_S)
             self._show((shot.freeze,), FREEZE_S)
             self.measuring.set()
-            self._show((shot.measured,), MEASURED_S)
+            self._show((shot.measured,), self._measured_s)
             self.measuring.clear()
             ended_s = time.monotonic()
             good = self._is_good(shot_s, ended_s)
