@@ -51,6 +51,7 @@ __all__ = [
     "Sample",
     "has_element",
     "is_damaged",
+    "is_whole",
     "layout_of",
     "parse",
     "pixels_of",
@@ -76,6 +77,17 @@ def pixels_of(sample: Gst.Sample) -> Picture | None:
         return to_bgr(info.data, layout)
     finally:
         buffer.unmap(info)
+
+
+def is_whole(buffer: Gst.Buffer, caps: Gst.Caps) -> bool:
+    """Whether a picture holds as much as its format says; one that does not would end the display.
+
+    Only plain memory can be measured; pictures that lie with a meta or with the GPU are the device's own.
+    """
+    elsewhere = caps.get_features(0).to_string() not in {"", "memory:SystemMemory"}
+    if elsewhere or GstVideo.buffer_get_video_meta(buffer) is not None:
+        return True
+    return int(buffer.get_size()) >= int(GstVideo.VideoInfo.new_from_caps(caps).size)
 
 
 def layout_of(buffer: Gst.Buffer, video: GstVideo.VideoInfo) -> Layout:

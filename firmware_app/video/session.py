@@ -13,7 +13,7 @@ from functools import partial
 from firmware_app.video import sources, v4l2
 from firmware_app.video.display import Display
 from firmware_app.video.frame_meter import FrameMeter
-from firmware_app.video.graph import Graph, Gst, has_element, is_damaged, pts_of
+from firmware_app.video.graph import Graph, Gst, has_element, is_damaged, is_whole, pts_of
 from firmware_app.video.launch import ANALYSIS, SHOWN, SPLIT, input_of, replay_of
 from firmware_app.video.mailbox import Mailbox
 from firmware_app.video.sources import Source, V4l2Source
@@ -67,6 +67,8 @@ class Session:
     def _on_shown(self, shown: Gst.Element) -> Gst.FlowReturn:
         sample = shown.emit("pull-sample")
         if sample is None or self._display is None or self.is_leaving:
+            return Gst.FlowReturn.OK
+        if not is_whole(sample.get_buffer(), sample.get_caps()):
             return Gst.FlowReturn.OK
         arrival = self._meter.place_of(pts_of(sample))
         if arrival is not None:

@@ -63,7 +63,7 @@ class Sonographer:
         patience: factor on the time that a measured picture stands, for an appliance on a busy machine.
     """
 
-    def __init__(  # noqa: PLR0913 - what she works on, when she goes on, how fast
+    def __init__(
         self,
         scanner: ScannerOutput,
         seed: int,

@@ -1,0 +1,44 @@
+"""A sender that switches to another size neither ends the appliance's video nor its display."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration.phantom.pipe import VideoFormat
+from firmware_app.journey import Frame
+from firmware_app.overlay.layers import Layer, Patch, Scene
+from firmware_app.video.pipeline import open_pipeline
+from firmware_app.video.sources import PhantomSource
+from tests.faults.scanner import ScannerOutput
+
+USUAL = VideoFormat(720, 540, 15)
+OTHER_S = 2.5
+BACK_WITHIN_S = 30.0
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("other", [VideoFormat(640, 480, 15), VideoFormat(1024, 768, 15)])
+def test_frames_come_again_after_another_size(tmp_path: Path, other: VideoFormat) -> None:
+    """Pictures that are too small or too large pass by; then the usual ones are seen and shown again."""
+    socket, stop = tmp_path / "scanner.sock", threading.Event()
+    source = PhantomSource(socket, USUAL.width, USUAL.height, USUAL.fps)
+    with ScannerOutput(socket, USUAL) as scanner, open_pipeline(source, wait_for_source=True) as pipeline:
+        pipeline.show(Scene((Layer((Patch(10, 10, np.full((20, 20, 4), 255, np.uint8)),)),)))
+        began_s = time.monotonic()
+        switched_s = back_s = 0.0
+        for event in pipeline.frames(stop):
+            now_s = time.monotonic()
+            if isinstance(event, Frame) and not switched_s:
+                switched_s = now_s
+                scanner.plug(other)
+            elif switched_s and not back_s and now_s - switched_s > OTHER_S:
+                back_s = now_s
+                scanner.plug()
+            elif back_s and isinstance(event, Frame) and pipeline.statistics().displayed:
+                break
+            assert now_s - began_s < OTHER_S + BACK_WITHIN_S
