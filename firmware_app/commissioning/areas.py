@@ -87,6 +87,7 @@ def profile_of(  # noqa: PLR0913, PLR0917 - everything that was found
     data["freeze"] |= {"snowflake_area": _snowflake_area(snowflake, gray, scale)}
     data["banner"] |= {"areas": _banner_areas(captions, panes, pixels, scale)}
     data["readout"] |= {"areas": _readout_areas(captions, panes, bar.edges, pixels, scale)}
+    data["overlay"] |= {"areas": ()}  # the base's free areas are those of another screen
     return ScreenProfile.model_validate(data)
 
 
