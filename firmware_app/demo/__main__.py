@@ -109,6 +109,8 @@ def look_at(rooms: list[Room], broker: PrivateBroker) -> None:
     """Print what to open."""
     click.echo(f"\nDepartment page   {broker.page_url}  (also ?lang=de, ?lang=zh)")
     for room in rooms:
+        click.echo(f"Bedside page      {room.bedside_url}  ({room.name})")
+    for room in rooms:
         click.echo(f"Overlay           {room.snapshot}  ({room.name}, at its result)")
 
 

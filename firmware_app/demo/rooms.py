@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_app.ward.broker import PrivateBroker
+from firmware_app.ward.broker import LOOPBACK, PrivateBroker
 
 PROGRAMS = Path(sys.executable).parent
 NAMES = (
@@ -43,6 +45,7 @@ class Room:
         stage: of the first patient.
         seed: from which the patients follow.
         threads: processor threads for the networks; 0: as many as there are.
+        bedside_port: where its bedside page is served, on this machine only.
     """
 
     device: str
@@ -53,6 +56,12 @@ class Room:
     stage: int
     seed: int
     threads: int
+    bedside_port: int
+
+    @property
+    def bedside_url(self) -> str:
+        """Address of its bedside page."""
+        return f"http://{LOOPBACK}:{self.bedside_port}/"
 
     @property
     def snapshot(self) -> Path:
@@ -101,6 +110,11 @@ snapshot = "{self.snapshot}"
 [mqtt]
 host = "{broker.host}"
 port = {broker.port}
+
+[bedside]
+enabled = true
+host = "{LOOPBACK}"
+port = {self.bedside_port}
 """,
             encoding="utf-8",
         )
@@ -125,12 +139,22 @@ def furnish(folder: Path, count: int, stage: int, seed: int, *, small: bool) -> 
     size, fps = (SMALL, SLOW if processors >= count else SLOWEST) if small else (FULL, FAST)
     threads = 0 if count == 1 else max(1, processors // count)
     rooms = []
-    for number, name in enumerate(NAMES[:count]):
+    for number, (name, port) in enumerate(zip(NAMES, _free_ports(count), strict=False)):
         device = f"bedside-{number + 1}"
         home = folder if count == 1 else folder / device
         home.mkdir(parents=True, exist_ok=True)
-        made = Room(device, name, home, size, fps, (stage + 2 * number) % 5, seed + number, threads)
+        patient = (stage + 2 * number) % 5, seed + number
+        made = Room(device, name, home, size, fps, *patient, threads, port)
         made.snapshot.unlink(missing_ok=True)
         made.truth.unlink(missing_ok=True)
         rooms.append(made)
     return rooms
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((LOOPBACK, 0))
+        return [int(one.getsockname()[1]) for one in sockets]

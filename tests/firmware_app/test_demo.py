@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,9 @@ def test_ctrl_c_ends_everything(command: list[str], tmp_path: Path) -> None:
             printed = lines_until(stream, "scanning  1 of 5")
             assert printed.startswith(NOTICE)
             assert re.search(r"^Department page +http://127\.0\.0\.1:\d+/", printed, re.MULTILINE)
+            (bedside,) = re.findall(r"^Bedside page +(\S+)", printed, re.MULTILINE)
+            with urllib.request.urlopen(bedside, timeout=20) as answer:  # noqa: S310 -- our own page
+                assert answer.status == 200
             assert len(left_of(tmp_path)) >= 4  # the demonstration, mosquitto, the scanner and the appliance
             child.send_signal(signal.SIGINT)
             child.send_signal(signal.SIGINT)  # impatience does no harm
