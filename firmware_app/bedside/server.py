@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -32,6 +33,8 @@ SEND_BUFFER = 1 << 17
 JOIN_S = 10.0
 _BACK_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before the server comes back, the more the more often it falls."""
+FORGOTTEN_S = 60.0
+"""A fall after so long is counted as the first."""
 
 
 class PatientProtocol(H11Protocol):
@@ -151,6 +154,7 @@ class Server:
     def _run(self) -> None:
         falls = 0
         while not self._stop.is_set():
+            began_s = time.monotonic()
             try:
                 asyncio.run(self._serve())
                 why = "the bedside page ended"
@@ -163,6 +167,7 @@ class Server:
             if self.trouble != why or not falls:
                 LOG.warning("%s; tried again", why)
             self.trouble = why
+            falls = 0 if time.monotonic() - began_s > FORGOTTEN_S else falls
             self._stop.wait(_BACK_S[min(falls, len(_BACK_S) - 1)])
             falls += 1
 

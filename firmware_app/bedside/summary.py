@@ -113,7 +113,9 @@ def _draw_head(page: _Page, words: Words, said: Sentences, place: str) -> float:
 def _draw_outcome(page: _Page, outcome: OutcomeView, y: float) -> float:
     page.say(LEFT, y, outcome.title, 9, _SOFT)
     below = page.say(LEFT, y + 5, outcome.stage, 22, _INK, "B", 88)
-    below = page.say(LEFT, below + 1.5, f"{outcome.stiffness}", 13, _INK, "B", 88)
+    if outcome.remark:
+        below = page.say(LEFT, below, outcome.remark, 9, _ALERT, "", 88)
+    below = page.say(LEFT, below + 1.5, outcome.stiffness, 13, _INK, "B", 88)
     below = page.say(LEFT, below + 0.5, outcome.spread, 9, _SOFT, "", 88)
     colour = _INK if outcome.reliable else _ALERT
     below = page.say(LEFT, below + 1, outcome.reliability, 9, colour, "", 88)

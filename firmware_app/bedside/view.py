@@ -76,11 +76,12 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeView:
-    """The outcome; `low` to `high` are the stages that are left open."""
+    """The outcome; `low` to `high` are the stages that are left open, `remark` says if they are several."""
 
     title: str
     provisional: bool
     stage: str
+    remark: str
     low: int
     high: int
     staged: bool
@@ -250,16 +251,15 @@ def outcome_view(exam: Exam, manifest: Manifest | None, said: Sentences) -> Outc
         return None
     words, outcome = words_of(said.language), decide(exam.acquisitions, exam.serum, manifest)
     title = words.provisional if exam.is_provisional else words.final
-    stage = outcome.stage_text if outcome.probabilities else said.labels.no_model
-    if outcome.indeterminate and outcome.probabilities:
-        stage = f"{said.labels.indeterminate} {stage}"
+    staged = outcome.probabilities is not None
     return OutcomeView(
         title=title.format(n=outcome.n_acquisitions, needed=NEEDED),
         provisional=exam.is_provisional,
-        stage=stage,
+        stage=outcome.stage_text if staged else said.labels.no_model,
+        remark=said.labels.indeterminate if staged and outcome.indeterminate else "",
         low=outcome.stage_interval[0],
         high=outcome.stage_interval[1],
-        staged=outcome.probabilities is not None,
+        staged=staged,
         bars=_bars(outcome.probabilities),
         stiffness=said.number(f"{outcome.lsm.mean_kpa:.1f} kPa"),
         spread=said.number(

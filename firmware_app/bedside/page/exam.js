@@ -103,6 +103,7 @@ function showOutcome(outcome) {
   byId("outcome").dataset.provisional = String(outcome.provisional);
   byId("kind").textContent = outcome.title;
   byId("stage").textContent = outcome.stage;
+  byId("remark").textContent = outcome.remark;
   for (const step of byId("scale").children) {
     const stage = Number(step.dataset.stage);
     step.classList.toggle("open", outcome.staged && stage >= outcome.low && stage <= outcome.high);
