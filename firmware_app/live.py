@@ -81,7 +81,8 @@ def run(config: Config, stop: threading.Event, config_path: Path | None = None) 
         keep(config, state_folder())
         manager = ServiceManager()
         manager.ready(runs)
-        beginning = Beginning(exam_of(outbox), memory.before)
+        bundle_id = None if appliance.manifest is None else appliance.manifest.bundle_id
+        beginning = Beginning(exam_of(outbox, bundle_id), memory.before)
         for step in follow(pipeline.frames(stop), examiner, captured_at, beginning, inbox.take_all):
             appliance = _as_it_is(appliance, engine, audience.rungs)
             if Rung.DISK_FULL in appliance.degraded:
@@ -95,11 +96,11 @@ def run(config: Config, stop: threading.Event, config_path: Path | None = None) 
         manager.stopping()
 
 
-def exam_of(outbox: Outbox) -> Exam:
+def exam_of(outbox: Outbox, bundle_id: str | None) -> Exam:
     """The exam to begin with: what an earlier run kept, as far as it may go on."""
     if outbox.kept is None:
         return Exam()
-    kept = from_bytes(outbox.kept.content)
+    kept = from_bytes(outbox.kept.content, bundle_id)
     if kept is None:
         LOG.error("the exam of an earlier run cannot be read: it is closed, the next freeze begins a new one")
         return Exam()

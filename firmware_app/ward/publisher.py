@@ -77,7 +77,8 @@ class Publisher:
         publications = [one for _, one in self.published]
         if step.exam is not self._kept:
             self._kept = step.exam
-            self._commit(publications, to_bytes(step.exam))
+            bundle_id = None if appliance.manifest is None else appliance.manifest.bundle_id
+            self._commit(publications, to_bytes(step.exam, bundle_id))
         elif publications:
             self._commit(publications, None)
         for answered in step.answered:

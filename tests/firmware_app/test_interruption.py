@@ -52,7 +52,7 @@ def interrupted(drawn: DrawnExam, *, banner: bool, live: bool) -> tuple[Exam, li
             frozen = step.reading is not None and step.reading.frozen
             if len(step.exam.acquisitions) == 2 and frozen is not live:
                 break
-        kept = from_bytes(to_bytes(step.exam))
+        kept = from_bytes(to_bytes(step.exam, None), None)
         assert kept is not None
         beginning = Beginning(resumed(kept, step.at, 0), step.banner if banner else None)
         assert beginning.exam.phase is Phase.HELD

@@ -39,6 +39,7 @@ from firmware_app.ward.subscriber import Received, Subscriber
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment
 
 ROOT = appliance().root
+BUNDLE = "example-1"
 ANSWERS = f"{ROOT}/answer/ward-pc"
 
 
@@ -52,7 +53,7 @@ class Loop:
 
         def run() -> None:
             for step in follow(
-                self._video(), examiner, captured_at, Beginning(exam_of(outbox)), inbox.take_all
+                self._video(), examiner, captured_at, Beginning(exam_of(outbox, BUNDLE)), inbox.take_all
             ):
                 publisher.tell(step, appliance())
 
@@ -243,5 +244,5 @@ def test_without_a_ward_the_exam_is_kept(tmp_path: Path) -> None:
         publisher.tell(Step(lost, None, moment(1), exam, effects), appliance())
         assert len(outbox) == 0
     with closing(Outbox(10, tmp_path / "outbox.sqlite")) as again:
-        assert exam_of(again).id == exam.id
+        assert exam_of(again, BUNDLE).id == exam.id
         assert isinstance(exam.id, UUID)

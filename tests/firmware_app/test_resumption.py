@@ -42,6 +42,7 @@ from tests.firmware_app.exam_examples import acquired, after, frozen, moment, re
 
 FIVE: tuple[Event, ...] = tuple(acquired(n, freeze=frozen(n)) for n in range(1, 6))
 NOW = moment(100)
+BUNDLE = "example-1"
 EVENTS = st.lists(
     st.one_of(
         st.integers(1, 8).map(lambda n: acquired(n, freeze=frozen(n))),
@@ -65,26 +66,38 @@ def held(count: int = 3) -> Exam:
 def test_what_is_kept_is_what_was(events: list[Event]) -> None:
     """Every exam comes back from its bytes as it was."""
     exam, _ = after(*events)
-    assert from_bytes(to_bytes(exam)) == exam
+    assert from_bytes(to_bytes(exam, BUNDLE), BUNDLE) == exam
 
 
 def test_serum_values_are_not_kept() -> None:
     """They are entered again."""
     exam, _ = after(acquired(1), SerumEntered(uid(9), moment(9), Serum(41.5, 40, 200)))
-    assert b"41.5" not in to_bytes(exam)
-    back = from_bytes(to_bytes(exam))
+    assert b"41.5" not in to_bytes(exam, BUNDLE)
+    back = from_bytes(to_bytes(exam, BUNDLE), BUNDLE)
     assert back == replace(exam, serum=None)
+
+
+@pytest.mark.parametrize("other", [None, "example-2"])
+def test_scores_of_another_bundle_are_not_mixed_with_this_one_s(other: str | None) -> None:
+    """An update of the bundle, or its loss, ends the exam: what was scored before is not decided anew."""
+    exam, _ = after(*FIVE)
+    back = from_bytes(to_bytes(exam, BUNDLE), other)
+    assert back is not None
+    begun = resumed(back, NOW, 0)
+    assert (begun.phase, begun.acquisitions) == (Phase.WAITING, ())
+    assert begun.result_id == exam.result_id
+    assert begun.foreign_pictures >= exam.seen_pictures
 
 
 @given(st.data())
 def test_damage_never_becomes_an_exam(data: st.DataObject) -> None:
     """Bytes that were cut or altered anywhere are no exam."""
-    whole = to_bytes(after(*FIVE[:2])[0])
+    whole = to_bytes(after(*FIVE[:2])[0], BUNDLE)
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
-    assert from_bytes(cut) is None
+    assert from_bytes(cut, BUNDLE) is None
     place = data.draw(st.integers(0, len(whole) - 1))
     altered = whole[:place] + bytes([whole[place] ^ data.draw(st.integers(1, 127))]) + whole[place + 1 :]
-    assert from_bytes(altered) is None
+    assert from_bytes(altered, BUNDLE) is None
 
 
 @pytest.mark.parametrize("count", [1, 4, 5])
@@ -219,12 +232,12 @@ def test_the_outbox_keeps_the_exam_with_its_messages(tmp_path: Path) -> None:
     """What was committed is there after a crash; what cannot be read begins as waiting."""
     file = tmp_path / "outbox.sqlite"
     first = Outbox(10, file)
-    first.commit([], Instant.now(), to_bytes(after(*FIVE[:3])[0]))
+    first.commit([], Instant.now(), to_bytes(after(*FIVE[:3])[0], BUNDLE))
     second = Outbox(10, file)  # the first was never closed
-    assert exam_of(second).phase is Phase.HELD
+    assert exam_of(second, BUNDLE).phase is Phase.HELD
     assert second.starts == first.starts + 1
     second.kept = Kept(b"{}", Instant.now())
-    assert exam_of(second) == Exam()
+    assert exam_of(second, BUNDLE) == Exam()
     first.close()
     second.close()
 
@@ -232,8 +245,8 @@ def test_the_outbox_keeps_the_exam_with_its_messages(tmp_path: Path) -> None:
 def test_another_boot_holds_the_exam_as_well(tmp_path: Path) -> None:
     """After a power cut the exam waits for a sign, and its moments lie in the past of this boot."""
     outbox = Outbox(10, tmp_path / "outbox.sqlite")
-    outbox.kept = Kept(to_bytes(after(*FIVE[:3])[0]), Instant("another boot", 50_000.0))
-    exam = exam_of(outbox)
+    outbox.kept = Kept(to_bytes(after(*FIVE[:3])[0], BUNDLE), Instant("another boot", 50_000.0))
+    exam = exam_of(outbox, BUNDLE)
     assert exam.phase is Phase.HELD
     assert exam.changed is not None
     assert all(a.at.monotonic_ns < exam.changed.monotonic_ns for a in exam.acquisitions)
