@@ -25,7 +25,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from firmware_app.ward.broker import PrivateBroker
-from tests.firmware_app.department_ward import Hospital, chromium, delays_ms, page_in
+from tests.firmware_app.department_ward import Hospital, chromium, delays_ms, page_in, until
 
 PAINT_BUDGET_MS, MEDIAN_BUDGET_MS = 1_500, 200
 ROUNDS = 2
@@ -39,12 +39,12 @@ def opened(browser: Browser, url: str, cards: int, script: str | None) -> tuple[
     """The page with all cards on it, and when that was, from the beginning of the navigation."""
     page = browser.new_page(viewport={"width": 1920, "height": 1080})
     page.goto(url, wait_until="commit")
-    page.wait_for_function(f"document.querySelectorAll('.card').length === {cards}", polling="raf")
+    until(page, f"document.querySelectorAll('.card').length === {cards}")
     shown_ms = page.evaluate(
         "new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now()))))"
     )
     first_ms = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    page.wait_for_function("settling === 0")
+    until(page, "settling === 0")
     if script is not None:
         page.evaluate(script)
     return page, {"first_paint_ms": first_ms, "all_cards_ms": shown_ms}
@@ -76,8 +76,11 @@ def measured(appliances: int, messages: int, hum: float) -> dict[str, Figures]:
     figures: dict[str, Figures] = {"ours": {}, "redraw": {}}
     with chromium() as browser:
         for name, script in [("ours", None), ("redraw", REDRAW)] * ROUNDS:
-            folder = page_in(Path(tempfile.mkdtemp()) / "page")
-            with PrivateBroker(page=folder) as broker, Hospital(broker) as hospital:
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                PrivateBroker(page=page_in(Path(folder))) as broker,
+                Hospital(broker) as hospital,
+            ):
                 hospital.mixed(appliances)
                 page, opening = opened(browser, broker.page_url, appliances, script)
                 with humming(hospital, hum):

@@ -36,10 +36,10 @@ function touch(key) {
 
 function render() {
   frame = 0;
-  const before = cards.size;
+  const shown = cards.size;
   for (const key of dirty) show(key, appliances.get(key));
   dirty.clear();
-  if (cards.size !== before) arrange(page.appliances, cards.size);
+  if (cards.size !== shown) arrange(page.appliances, cards.size);
   order(page.appliances, [...cards.values()], Boolean(settling));
   page.empty.hidden = cards.size > 0 || session === 0;
   summarise();

@@ -68,6 +68,22 @@ def chromium() -> Iterator[Browser]:
             running.close()
 
 
+def until(page: Page, condition: str) -> None:
+    """Wait until a condition of JavaScript holds in the page, looking with every frame.
+
+    Playwright's own `wait_for_function` evaluates text, which the page's security policy forbids.
+    """
+    page.evaluate(f"""new Promise((done, fail) => {{
+        const end = performance.now() + {PATIENCE_S * 1000};
+        const look = () => {{
+            if ({condition}) done(true);
+            else if (performance.now() > end) fail(new Error('it never came'));
+            else requestAnimationFrame(look);
+        }};
+        look();
+    }})""")
+
+
 class Line:
     """One connection to the broker."""
 
@@ -180,7 +196,7 @@ def delays_ms(page: Page, hospital: Hospital, messages: int) -> list[float]:
     for number, room in enumerate(rooms[:messages], start=1):
         sent_ms = time.time() * 1000
         room.play(acquired(1))
-        page.wait_for_function("(n) => window.seen.length >= n", arg=number, timeout=PATIENCE_S * 1000)
+        until(page, f"window.seen.length >= {number}")
         delays.append(float(page.evaluate("window.seen.at(-1)")) - sent_ms)
     page.evaluate("window.watch.disconnect()")
     return delays

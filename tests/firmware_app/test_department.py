@@ -29,6 +29,7 @@ from tests.firmware_app.department_ward import (
     Room,
     chromium,
     page_in,
+    until,
 )
 from tests.firmware_app.exam_examples import BIRTH, acquired, after, appliance, moment, refused, uid
 
@@ -80,13 +81,14 @@ Opener = Callable[..., Page]
 
 @pytest.fixture
 def opened(browser: Browser, broker: PrivateBroker) -> Iterator[Opener]:
-    """Opens the page; no page may throw an error."""
+    """Opens the page; no page may throw an error or break its own security policy."""
     complaints: list[str] = []
     pages: list[Page] = []
 
     def made(query: str = "", width: int = 1280, height: int = 800) -> Page:
         page = browser.new_page(viewport={"width": width, "height": height}, locale="en-GB")
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if "Security" in said.text else None)
         page.goto(broker.page_url + query)
         pages.append(page)
         return page
@@ -249,7 +251,7 @@ def test_cards_stand_still_while_somebody_reads(hospital: Hospital, page: Page) 
         hospital.room()
     expect(page.locator(".card")).to_have_count(3)
     expect(page.locator("#link")).to_have_text("Live")
-    page.wait_for_function("settling === 0")
+    until(page, "settling === 0")
     page.mouse.move(10, 10)
     hospital.rooms[2].status(CaptureState.NO_SIGNAL)
     expect(page.locator(".summary .alarm")).to_have_text("Attention 1")

@@ -28,6 +28,7 @@ from tests.firmware_app.department_ward import (
     chromium,
     delays_ms,
     page_in,
+    until,
 )
 from tests.firmware_app.exam_examples import acquired, acquisition, appliance, moment, refused, uid
 
@@ -153,7 +154,7 @@ def ready(page: Page, cards: int) -> None:
     """Wait until that many cards stand in their order."""
     expect(page.locator(".card")).to_have_count(cards, timeout=20_000)
     expect(page.locator("#link")).to_have_attribute("data-state", "live")
-    page.wait_for_function("settling === 0")
+    until(page, "settling === 0")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 

@@ -20,7 +20,7 @@ from firmware_app.ward.commands import COMMANDS, Answer
 from firmware_app.ward.health_message import Health
 from firmware_app.ward.messages import TOPICS, Payload, ResultMessage, Status
 from tests.conftest import PROGRAMS
-from tests.firmware_app.department_ward import CHROMIUM, MQTT_JS, ROOT, chromium, page_in
+from tests.firmware_app.department_ward import CHROMIUM, MQTT_JS, ROOT, chromium, page_in, until
 
 PAGE = (ROOT / "docs" / "integrate.md").read_text(encoding="utf-8")
 DEVICE = "fibrostage/v1/site/room-1"
@@ -95,7 +95,7 @@ def test_commands_and_heartbeat_of_the_real_appliance(broker: PrivateBroker, app
         assert (refused.ok, refused.fault) == (False, "other_exam")
         assert command(broker, "cancel", json.dumps({"exam_id": str(begun.exam_id)})).ok
         expect(card.locator("[data-part=phase]")).to_have_text("Closed")
-        page.wait_for_function("appliances.get('site/room-1').beatEveryMs > 0", timeout=30_000)
+        until(page, "appliances.get('site/room-1').beatEveryMs > 0")
 
 
 def test_node_red_flow_hangs_together() -> None:
