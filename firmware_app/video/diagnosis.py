@@ -20,8 +20,10 @@ _ANSWER_S = 0.1
 """How long an answer of the device is waited for; one that comes later is told with the next report."""
 
 
-_YOUNG_S = 1.0
+_YOUNG_S = 0.5
 """An opening of a source takes up to so long before its silence means anything."""
+_SEVERAL = 5
+"""Pictures that arrived and of which nothing came."""
 
 
 class Inquiry:
@@ -50,12 +52,11 @@ class Inquiry:
 
 
 class Diagnosis:
-    """What is wrong while no frame comes. Remembers what it told, and whether pictures were of no use."""
+    """What is wrong while no frame comes. Remembers what it told."""
 
     def __init__(self, source: Source, meter: FrameMeter) -> None:
         self._source = source
         self._meter = meter
-        self.unusable = False
         self._told: Fault | None = None
         self._inquiry: Inquiry | None = None
         if isinstance(source, V4l2Source):
@@ -63,30 +64,32 @@ class Diagnosis:
 
     def heard(self) -> None:
         """A frame came: what was wrong before is over."""
-        self._told, self.unusable = None, False
+        self._told = None
 
-    def of(self, record: BusRecord | None, open_s: float, *, flowing: bool) -> Fault:
+    def of(self, record: BusRecord | None, open_s: float, *, answered: bool) -> Fault:
         """What is wrong, and why.
 
         Args:
             record: how the present opening ended; None: it goes on in silence.
             open_s: seconds since it was opened; one that has only begun leaves standing what was told before.
-            flowing: data arrives, though no picture has come of it yet.
+            answered: a network encoder has promised a picture; other sources make no promises.
         """
-        young = record is None and not flowing and open_s < _YOUNG_S
+        young = record is None and open_s < _YOUNG_S
         if not young or self._told is None:
-            self._told = self._looked(record, flowing=flowing)
+            self._told = self._looked(record, answered=answered)
         return self._told
 
-    def _looked(self, record: BusRecord | None, *, flowing: bool) -> Fault:
+    def _looked(self, record: BusRecord | None, *, answered: bool) -> Fault:
         if self._meter.repeats_now:
             return Fault(CaptureState.FROZEN_SOURCE, "the device gives its last picture again and again")
-        if self.unusable:
-            return Fault(CaptureState.UNSUPPORTED_TIMING, "its pictures are smaller than it says")
+        if self._meter.damaged_now:
+            return Fault(CaptureState.NO_SIGNAL, "its pictures arrive damaged")
+        if self._meter.untaken > _SEVERAL and record is None:
+            return Fault(CaptureState.UNSUPPORTED_TIMING, "its pictures are not what it says they are")
         if sources.is_missing(self._source):
             return Fault(CaptureState.NO_DEVICE, "it is not there")
         told = None if self._inquiry is None else self._inquiry.answer()
-        if told is None and isinstance(self._source, RtspSource) and record is not None and not flowing:
+        if isinstance(self._source, RtspSource) and not answered:
             told = _unanswered(self._source, record)
         return told or Fault(stream_events.state_of(record), stream_events.loss_of(record))
 
@@ -96,7 +99,7 @@ class Diagnosis:
             self._inquiry.close()
 
 
-def _unanswered(source: RtspSource, record: BusRecord) -> Fault | None:
+def _unanswered(source: RtspSource, record: BusRecord | None) -> Fault | None:
     """What is wrong with an encoder of which nothing was heard; None: GStreamer's own word says it better."""
     if is_cut_off(source):
         return Fault(CaptureState.NO_CABLE, "this machine's own network has no way to it")

@@ -111,6 +111,8 @@ class FrameMeter:
         self._repeats_now = 0
         self._on_probation = False
         self._damaged = 0
+        self._damaged_now = 0
+        self._first = 0
         self._hung = 0
 
     def opened(self, now_ns: int) -> None:
@@ -125,6 +127,7 @@ class FrameMeter:
             self._arrived.clear()
             self._shown.clear()
             self._last_displayed = self._frames_in - 1
+            self._first, self._damaged_now = self._frames_in, 0
             self._shift_ns, self._last_stamp_ns, self._repeats_now = None, NO_TIME_STAMP, 0
             self._last_sequence = NO_TIME_STAMP
 
@@ -187,7 +190,7 @@ class FrameMeter:
             if arrival is None:
                 return None
             passed_over = max(0, arrival.number - self._last_taken - 1)  # 0: a time stamp that came twice
-            self._last_taken = arrival.number
+            self._last_taken, self._damaged_now = arrival.number, 0
             self._analysed += 1
             self._dropped_analysis += passed_over
             return arrival, passed_over
@@ -219,11 +222,24 @@ class FrameMeter:
         """Note a frame that the decoder marked as damaged."""
         with self._lock:
             self._damaged += 1
+            self._damaged_now += 1
 
     def hung(self) -> None:
         """Note an opening that could not be closed in time."""
         with self._lock:
             self._hung += 1
+
+    @property
+    def untaken(self) -> int:
+        """Frames of the present opening that arrived after the last one that the analysis took."""
+        with self._lock:
+            return self._frames_in - 1 - max(self._last_taken, self._first - 1)
+
+    @property
+    def damaged_now(self) -> int:
+        """Damaged frames since the last whole one."""
+        with self._lock:
+            return self._damaged_now
 
     @property
     def repeats_now(self) -> int:

@@ -129,8 +129,8 @@ class Pipeline:
             record, now_ns = self._session.record(), time.monotonic_ns()
             if now_ns - reported_ns >= timeout_s * 1e9:
                 reported_ns = now_ns
-                session, open_s = self._session, (now_ns - self._session.opened_ns) / 1e9
-                fault = self._diagnosis.of(record, open_s, flowing=session.flowing.is_set())
+                open_s = (now_ns - self._session.opened_ns) / 1e9
+                fault = self._diagnosis.of(record, open_s, answered=self._session.answered)
                 yield SignalLost(fault.state, (now_ns - heard_ns) / 1e9, fault.cause, attempts)
                 self._paint_black()
             attempts += self._reopened(record, (now_ns - heard_ns) / 1e9)
@@ -193,7 +193,6 @@ class Pipeline:
         """The sample as a frame; None: it belongs to an opening that is over, or holds no whole picture."""
         taken, pixels = self._meter.taken(pts_of(sample)), pixels_of(sample)
         if taken is None or pixels is None:
-            self._diagnosis.unusable = pixels is None
             return None
         self._diagnosis.heard()
         arrival, dropped = taken

@@ -35,7 +35,10 @@ class Session:
         launch = replay_of(source, has_element) if display is None else input_of(source, has_element)
         self._graph = Graph(launch, "video source", self._on_record)
         self._analysis = self._graph.element(ANALYSIS)
+        # Looked up now: an element that hangs while it is opened may hold the lock on its own name.
+        self._source = self._graph.element(sources.SOURCE)
         flow = self._graph.find(sources.FLOW)
+        self._promises = flow is not None
         if flow is not None:
             self._graph.probe_once(flow.get_static_pad("sink"), self.flowing.set)
         if display is None:
@@ -94,6 +97,11 @@ class Session:
             self._meter.damaged()
             sample = self._analysis.emit("try-pull-sample", int(timeout_s * Gst.SECOND))
         return sample
+
+    @property
+    def answered(self) -> bool:
+        """Whether a network encoder has promised a picture; True for sources that make no promises."""
+        return not self._promises or self._source.numsrcpads > 0
 
     def record(self) -> BusRecord | None:
         """How the stream ended; None: it goes on."""

@@ -16,6 +16,8 @@ from firmware_app.errors import SourceError
 
 ARRIVAL = "arrival"
 """Name of the element at which a frame counts as arrived, where that is not the tee."""
+SOURCE = "source"
+"""Name of the element that receives."""
 FLOW = "flow"
 """Name of the element that sees what a network sender sends, before it is decoded."""
 HasElement = Callable[[str], bool]

@@ -1,8 +1,8 @@
 """A real RTSP sender in a process of its own: GStreamer's RTSP server, with bindings of its own.
 
-    python rtsp_server.py PORT [--password WORD] [--silent] [--size WxH] [--codec h264|vp8]
+    python rtsp_server.py PORT [--password WORD] [--silent SECONDS] [--size WxH] [--codec h264|vp8]
 
-Prints one line once it listens. Silent: it answers every request, and no picture follows.
+Prints one line once it listens. Silent: after so many seconds no picture follows, and the connection stays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _launch(options: argparse.Namespace) -> str:
     source = (
         f"videotestsrc is-live=true pattern=ball ! video/x-raw,width={width},height={height},framerate=30/1"
     )
-    gate = " ! valve drop=true" if options.silent else ""
+    gate = " ! valve name=gate"
     if options.codec == "vp8":
         return f"( {source} ! vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96{gate} )"
     return (
@@ -30,18 +30,27 @@ def _launch(options: argparse.Namespace) -> str:
     )
 
 
+def _fall_silent(
+    _factory: GstRtspServer.RTSPMediaFactory, media: GstRtspServer.RTSPMedia, after_ms: int
+) -> None:
+    gate = media.get_element().get_by_name("gate")
+    GLib.timeout_add(after_ms, lambda: gate.set_property("drop", True))
+
+
 def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("port")
     parser.add_argument("--password")
-    parser.add_argument("--silent", action="store_true")
+    parser.add_argument("--silent", type=float, default=0.0)
     parser.add_argument("--size", default="320x240")
     parser.add_argument("--codec", default="h264")
     options = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer(service=options.port, address="127.0.0.1")
     factory = GstRtspServer.RTSPMediaFactory(launch=_launch(options), shared=True)
+    if options.silent:
+        factory.connect("media-configure", _fall_silent, int(1000 * options.silent))
     if options.password:
         token = GstRtspServer.RTSPToken()
         token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "user")
