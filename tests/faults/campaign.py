@@ -7,6 +7,7 @@ The seed decides on the patients, the sonographer's pace, which fault follows wh
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ QUIET_S = 4.0
 BUSY = 3.0
 """A slack beyond this says that the machine is busy: then the sonographer, too, takes her time."""
 SETTLED_WITHIN_S = 60.0
+BEGUN_WITHIN_S = 120.0
 
 
 def run_campaign(folder: Path, exams: int, faults: int, seed: int, slack: float = 1.0) -> Report:
@@ -54,6 +56,7 @@ def run_campaign(folder: Path, exams: int, faults: int, seed: int, slack: float 
             patience=max(1.0, slack / BUSY),
         ) as sonographer:
             world.sonographer = sonographer
+            sonographer.begun.wait(BEGUN_WITHIN_S)
             try:
                 while not sonographer.is_done:
                     injector.strike()
@@ -71,6 +74,7 @@ def run_campaign(folder: Path, exams: int, faults: int, seed: int, slack: float 
         audit_fault=_audit_fault(folder / "kept" / "audit"),
         slack=slack,
     )
+    (folder / "shown.json").write_text(json.dumps([asdict(visit) for visit in evidence.visits], indent=1))
     findings = [*findings_of(evidence), *([] if ended is None else [f"ended early: {ended}"])]
     command = f"make faults EXAMS={exams} FAULTS={faults} SEED={seed}"
     minutes = (time.monotonic() - began_s) / 60

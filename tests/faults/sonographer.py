@@ -60,7 +60,7 @@ class Sonographer:
         seed: of the patients and of her pace.
         is_good: whether what was shown between two moments was free of faults that spoil it.
         is_enough: whether she may go home after so many patients.
-        patience: factor on the time that a measured picture stands, for an appliance on a busy machine.
+        patience: factor on her pace, for an appliance on a busy machine.
     """
 
     def __init__(
@@ -75,13 +75,15 @@ class Sonographer:
         self._seed = seed
         self._is_good = is_good
         self._is_enough = is_enough
-        self._measured_s = (MEASURED_S[0] * patience, MEASURED_S[1] * patience)
+        self._patience = patience
         self._random = random.Random(seed)
         self._stop = threading.Event()
         self._error: Exception | None = None
         self.visits: list[Visit] = []
         self.measuring = threading.Event()
         """Set while a frozen picture with its Q-box is shown."""
+        self.begun = threading.Event()
+        """Set once the first patient is drawn and lies on the couch."""
         self._thread = threading.Thread(target=self._examine_all, name="sonographer", daemon=True)
 
     def __enter__(self) -> Sonographer:  # noqa: PYI034 - typing.Self needs Python 3.11
@@ -113,6 +115,7 @@ class Sonographer:
 
     def _examine(self, patient: Patient) -> Visit:
         began_s = time.monotonic()
+        self.begun.set()
         freezes: list[Freeze] = []
         self._show(patient.search, SEARCH_S)
         for shot in patient.shots:
@@ -120,7 +123,7 @@ class Sonographer:
             self._show(shot.live, LIVE_S)
             self._show((shot.freeze,), FREEZE_S)
             self.measuring.set()
-            self._show((shot.measured,), self._measured_s)
+            self._show((shot.measured,), MEASURED_S)
             self.measuring.clear()
             ended_s = time.monotonic()
             good = self._is_good(shot_s, ended_s)
@@ -131,4 +134,4 @@ class Sonographer:
 
     def _show(self, frames: tuple[bytes, ...], between_s: tuple[float, float]) -> None:
         self._scanner.show(frames)
-        self._stop.wait(self._random.uniform(*between_s))
+        self._stop.wait(self._patience * self._random.uniform(*between_s))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.campaign import run_campaign
 
-SLACK = 10.0
+SLACK = 6.0
 """The machine that runs the tests does other things at the same time."""
 
 

@@ -24,7 +24,7 @@ from tests.faults.scanner import ScannerOutput
 from tests.faults.sonographer import Sonographer
 
 VIDEO = VideoFormat(WIDTH, HEIGHT, FPS)
-ASK_S = 0.5
+ASK_S, LOOK_AGAIN_S = 0.5, 0.2
 MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has a RAM disk
 STATE_MIB = 512
 """The appliance's disk: small enough to be filled, above the reserve that it wants to see free."""
@@ -73,7 +73,7 @@ class World:
                 continue
             if self.observer.is_live():
                 return time.monotonic() - began_s
-            time.sleep(0.05)
+            time.sleep(LOOK_AGAIN_S)
         return None
 
 
