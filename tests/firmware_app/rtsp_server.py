@@ -23,7 +23,7 @@ def _launch(options: argparse.Namespace) -> str:
     )
     gate = " ! valve name=gate"
     if options.codec == "vp8":
-        return f"( {source} ! vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96{gate} )"
+        return f"( {source} ! vp8enc deadline=1{gate} ! rtpvp8pay name=pay0 pt=96 )"
     return (
         f"( {source} ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15{gate} "
         "! rtph264pay name=pay0 pt=96 config-interval=-1 )"
