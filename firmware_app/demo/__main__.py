@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,25 +71,28 @@ def play(ward: ExitStack, rooms: list[Room], page: Path, *, once: bool) -> None:
     """Start everything, and tell what is heard until every room has a result."""
     by_device = {room.device: room for room in rooms}
     broker = ward.enter_context(PrivateBroker(page=page))
-    messages = heard(ward.enter_context(subscriber(broker.port, PATIENCE_S * len(rooms))))
+    messages = heard(ward.enter_context(subscriber(broker.port, PATIENCE_S + EXAM_S * len(rooms))))
     for room in rooms:
         ward.enter_context(process(room.appliance(broker), room.folder / "appliance.log"))
     announce(rooms, broker)
     await_online(messages, by_device)
-    absent = iter(rooms)
+    absent, scanners = iter(rooms), dict[str, subprocess.Popen[bytes]]()
 
     def begin_next() -> None:
         """Each exam begins when the one before has its first acquisition."""
         if (room := next(absent, None)) is not None:
-            ward.enter_context(process(room.scanner(loop=not once), room.folder / "scanner.log"))
+            command, log = room.scanner(loop=not once), room.folder / "scanner.log"
+            scanners[room.device] = ward.enter_context(process(command, log))
             click.echo(f"  {room.name}: an exam begins (about {EXAM_S} s)")
 
+    def plays(device: str) -> bool:
+        return device not in scanners or scanners[device].poll() is None
+
     begin_next()
-    results = await_results(messages, by_device, begin_next)
+    results = await_results(messages, by_device, begin_next, plays)
     if len(rooms) == 1:
-        click.echo(
-            f"\nThe result, as an independent subscriber received it:\n{results[rooms[0].device].to_json()}"
-        )
+        click.echo("\nThe result, as an independent subscriber received it:")
+        click.echo(results[rooms[0].device].to_json())
     for room in rooms:
         tell(room, results[room.device])
         await_file(room.snapshot)

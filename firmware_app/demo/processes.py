@@ -19,7 +19,7 @@ class DemoError(FibrostageError):
 
 
 @contextmanager
-def process(command: Sequence[str], log: Path) -> Iterator[None]:
+def process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program beside us, its output in a log; at the end it is asked to stop, then made to.
 
     It has a session of its own: Ctrl-C reaches us alone, and we end everything in the right order.
@@ -27,7 +27,7 @@ def process(command: Sequence[str], log: Path) -> Iterator[None]:
     with log.open("wb") as stream:
         child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)
         try:
-            yield
+            yield child
         finally:
             _stop(child)
 
@@ -49,7 +49,8 @@ def subscriber(port: int, timeout_s: int) -> Iterator[IO[str]]:
 
 
 def _stop(child: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
-    child.send_signal(signal.SIGTERM)
+    if child.poll() is None:
+        child.send_signal(signal.SIGTERM)
     try:
         child.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:

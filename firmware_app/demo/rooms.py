@@ -28,6 +28,8 @@ FULL, FAST = (1440, 1080), 60
 """Width and height in pixels, and pictures per second, as the scanner's own."""
 SMALL, SLOW, SLOWEST = (720, 540), 10, 5
 """The same where the processors do not suffice; the slowest rate where there are fewer than rooms."""
+PATIENTS = 3
+"""One after the other: where the machine is busy with something else, an acquisition may be missed."""
 PROCESSORS_PER_ROOM = 4
 """What drawing and reading a full picture sixty times a second wants, with room to spare."""
 
@@ -77,9 +79,11 @@ class Room:
     def _socket(self) -> Path:
         return self.folder / "scanner.sock"
 
-    def true_patient(self) -> dict[str, float]:
-        """Stage and stiffness of the first patient."""
-        return dict(json.loads(self.truth.read_text(encoding="utf-8"))["patient"])
+    def true_patient(self, seconds: float) -> dict[str, float]:
+        """Stage and stiffness of the patient whom the scanner shows so many seconds after its beginning."""
+        truth = json.loads(self.truth.read_text(encoding="utf-8"))
+        shown = [exam for exam in truth["exams"] if exam["start_frame"] <= seconds * truth["fps"]]
+        return dict(shown[-1]["patient"])
 
     def appliance(self, broker: PrivateBroker) -> list[str]:
         """How its appliance is started; writes the configuration."""
@@ -125,7 +129,7 @@ port = {self.bedside_port}
         width, height = self.size
         return [
             str(PROGRAMS / "fibrostage-calibrate"), "phantom", "play",
-            "--stage", str(self.stage), "--seed", str(self.seed),
+            "--stage", str(self.stage), "--seed", str(self.seed), "--patients", str(PATIENTS),
             "--size", f"{width}x{height}", "--fps", str(self.fps),
             "--socket", str(self._socket), "--truth", str(self.truth),
             "--loop" if loop else "--once",

@@ -6,15 +6,19 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import IO
 
 import click
 
 from firmware_app.demo.processes import DemoError
-from firmware_app.demo.rooms import Room
+from firmware_app.demo.rooms import NAMES, Room
 from firmware_app.exam.state import Phase
 from firmware_app.ward.messages import ExamMessage, ResultMessage
 
+HEARTBEATS = 2
+"""So many after its scanner has ended, nothing more comes from an appliance."""
+LONGEST = max(len(name) for name in NAMES)
 Heard = Iterator[tuple[str, str, str]]
 
 
@@ -43,34 +47,52 @@ def await_online(messages: Heard, devices: Collection[str]) -> None:
 
 
 def await_results(
-    messages: Heard, rooms: Mapping[str, Room], begun: Callable[[], None]
+    messages: Heard, rooms: Mapping[str, Room], begun: Callable[[], None], plays: Callable[[str], bool]
 ) -> dict[str, ResultMessage]:
-    """Tell how the exams go, until every room has a result; `begun` is called when another exam has begun.
+    """Tell how the exams go, until every room has a result.
+
+    Args:
+        messages: of the subscriber.
+        rooms: by device.
+        begun: called when another exam has begun.
+        plays: whether the virtual scanner of a device has more to show.
 
     Raises:
-        DemoError: there was none in time.
+        DemoError: a room has no result, and none will come.
     """
     results: dict[str, ResultMessage] = {}
-    width = max(len(room.name) for room in rooms.values())
+    over = dict.fromkeys(rooms, 0)
     for device, kind, payload in messages:
-        if kind == "exam" and device not in results:
+        if device in results:
+            continue
+        if kind == "result":
+            results[device] = ResultMessage.model_validate_json(payload)
+            if len(results) == len(rooms):
+                return results
+        if kind == "exam":
             exam = ExamMessage.model_validate_json(payload)
-            if exam.phase is not Phase.WAITING:
-                said = f"{rooms[device].name:{width}}  {exam.phase.value:9} {exam.n} of {exam.needed}"
-                click.echo(f"  {said}  {exam.text or ''}".rstrip())
+            tell_exam(rooms[device], exam)
             if exam.phase is Phase.SCANNING and exam.n == 1:
                 begun()
-        if kind == "result" and device not in results:
-            results[device] = ResultMessage.model_validate_json(payload)
-        if len(results) == len(rooms):
-            return results
+        if kind == "health" and not plays(device):
+            over[device] += 1
+            if over[device] == HEARTBEATS:
+                break
     missing = ", ".join(room.name for device, room in rooms.items() if device not in results)
-    raise DemoError(f"no result in time from {missing}: see appliance.log and scanner.log")
+    raise DemoError(f"no result from {missing}: is this machine busy? See appliance.log and scanner.log")
+
+
+def tell_exam(room: Room, exam: ExamMessage) -> None:
+    """Print where an exam stands."""
+    if exam.phase is not Phase.WAITING:
+        said = f"  {room.name:{LONGEST}}  {exam.phase.value:9} {exam.n} of {exam.needed}  {exam.text or ''}"
+        click.echo(said.rstrip())
 
 
 def tell(room: Room, result: ResultMessage) -> None:
     """Print a result as the subscriber received it, the truth beside it."""
-    truth = room.true_patient()
+    acquired_s = fmean(acquisition.pts_ns for acquisition in result.evidence.acquisitions) / 1e9
+    truth = room.true_patient(acquired_s)
     chances = result.probabilities
     shown = (
         "no model"
