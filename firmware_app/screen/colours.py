@@ -20,7 +20,6 @@ from firmware_app.journey import Picture
 from firmware_app.screen.bar import (
     GAINS,
     LIFTED,
-    MISFIT,
     RAMP_STEPS,
     BarEdges,
     FloatArray,
@@ -39,6 +38,8 @@ _TINT = 20.0
 """Levels by which the channels' black may differ: a codec leaves less."""
 _TINT_GAIN = 0.25
 """Relative difference of the channels' gains that is a tint."""
+_MISFIT = 4.0
+"""Levels, root mean square, that may be left: coded screens leave up to 3, a map turned around 5."""
 _PLAIN = 4.0
 """Levels of contrast; with less nothing stands there."""
 _LEVELS = {True: "levels crushed", False: "levels clipped"}
@@ -106,7 +107,7 @@ def fault_of(ramp: Ramp) -> str | None:
         return None
     names, drawn = _faulty_maps()
     gains, blacks, misfits = _fits(np.broadcast_to(seen.ravel(), drawn.shape), drawn)
-    fits = (misfits <= MISFIT * np.minimum(gains, 1.0)) & (gains >= _FAINTEST) & (gains <= _STEEPEST)
+    fits = (misfits <= _MISFIT * np.minimum(gains, 1.0)) & (gains >= _FAINTEST) & (gains <= _STEEPEST)
     fits[0] &= not (GAINS[0] <= gains[0] <= GAINS[1] and abs(blacks[0]) <= LIFTED)
     if not fits.any():
         return _tint(seen)
@@ -164,8 +165,8 @@ def _tint(seen: FloatArray) -> str | None:
     """Whether each channel is the map's own, at levels of its own."""
     own = np.ascontiguousarray(drawn_maps()[0][_INNER].T)
     gains, blacks, misfits = _fits(np.ascontiguousarray(seen.T), own)
-    there = (gains >= _FAINTEST) & (gains <= _STEEPEST) & (misfits <= MISFIT * np.minimum(gains, 1.0))
-    if int(there.sum()) == 2 and int((np.ptp(seen, axis=0) < MISFIT).sum()) == 1:
+    there = (gains >= _FAINTEST) & (gains <= _STEEPEST) & (misfits <= _MISFIT * np.minimum(gains, 1.0))
+    if int(there.sum()) == 2 and int((np.ptp(seen, axis=0) < _PLAIN).sum()) == 1:
         return "one colour channel lost"
     if not there.all():
         return None

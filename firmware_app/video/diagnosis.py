@@ -80,15 +80,15 @@ class Diagnosis:
         return self._told
 
     def _looked(self, record: BusRecord | None, *, answered: bool) -> Fault:
-        if self._meter.repeats_now:
-            return Fault(CaptureState.FROZEN_SOURCE, "the device gives its last picture again and again")
         if self._meter.damaged_now:
             return Fault(CaptureState.NO_SIGNAL, "its pictures arrive damaged")
-        if self._meter.untaken > _SEVERAL and record is None:
-            return Fault(CaptureState.UNSUPPORTED_TIMING, "its pictures are not what it says they are")
         if sources.is_missing(self._source):
             return Fault(CaptureState.NO_DEVICE, "it is not there")
         told = None if self._inquiry is None else self._inquiry.answer()
+        if told is None and record is None and self._meter.is_suspect:
+            return Fault(CaptureState.FROZEN_SOURCE, "the device gives its last picture again and again")
+        if record is None and self._meter.untaken > _SEVERAL:
+            return Fault(CaptureState.UNSUPPORTED_TIMING, "its pictures are not what it says they are")
         if isinstance(self._source, RtspSource) and not answered:
             told = _unanswered(self._source, record)
         return told or Fault(stream_events.state_of(record), stream_events.loss_of(record))

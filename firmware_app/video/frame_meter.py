@@ -15,8 +15,8 @@ from firmware_app.health.stopwatch import Latency, Window
 
 NO_TIME_STAMP = (1 << 64) - 1
 """What GStreamer calls CLOCK_TIME_NONE."""
-_COUNTS_AFTER = 30
-"""Frames whose sequence numbers went up, before a number that does not means anything."""
+_SURE = 3
+"""So many repeats are no accident."""
 _REMEMBERED = 512
 """Frames on their way whose arrival is remembered; queues hold fewer than ten."""
 
@@ -80,13 +80,12 @@ class FrameMeter:
 
     Args:
         live: whether a time stamp that comes again is refused; in a file it is a picture like any other.
-
-    A device may also number its pictures. Some drivers always say 0, so a number that comes again counts only
-    where the numbers went up before.
+        closest_ns: live stamps that are no further apart are the same one; pictures never come so fast.
     """
 
-    def __init__(self, *, live: bool = False) -> None:
+    def __init__(self, *, live: bool = False, closest_ns: int = 0) -> None:
         self._live = live
+        self._closest_ns = closest_ns
         self._lock = threading.Lock()
         self._latencies = Window()
         self._displayed_ns = 0
@@ -96,8 +95,6 @@ class FrameMeter:
         self._begun_ns = 0
         self._shift_ns: int | None = None
         self._last_stamp_ns = NO_TIME_STAMP
-        self._last_sequence = NO_TIME_STAMP
-        self._counted = 0
         self._last_pts_ns = -1
         self._frames_in = 0
         self._analysed = 0
@@ -109,7 +106,8 @@ class FrameMeter:
         self._restarts = 0
         self._repeated = 0
         self._repeats_now = 0
-        self._on_probation = False
+        self._is_suspect = False
+        self._digest: int | None = None
         self._damaged = 0
         self._damaged_now = 0
         self._first = 0
@@ -123,27 +121,25 @@ class FrameMeter:
             else:
                 self._restarts += 1
             self._begun_ns = now_ns
-            self._on_probation = self._repeats_now > 0
             self._arrived.clear()
             self._shown.clear()
             self._last_displayed = self._frames_in - 1
             self._first, self._damaged_now = self._frames_in, 0
             self._shift_ns, self._last_stamp_ns, self._repeats_now = None, NO_TIME_STAMP, 0
-            self._last_sequence = NO_TIME_STAMP
 
-    def arrived(self, stamp_ns: int, now_ns: int, sequence: int = NO_TIME_STAMP) -> Arrival | None:
+    def arrived(self, stamp_ns: int, now_ns: int, digest: int | None = None) -> Arrival | None:
         """Note a frame that the source delivered.
 
         Args:
             stamp_ns: its time stamp in the present opening, or `NO_TIME_STAMP`.
             now_ns: `time.monotonic_ns()`.
-            sequence: the number that the device gave it, or `NO_TIME_STAMP`.
+            digest: of its picture; needed only while the device `is_suspect`.
 
         Returns:
             Its place; None: it is the last picture again, and is not let in.
         """
         with self._lock:
-            if self._live and self._is_repeated(stamp_ns, sequence):
+            if self._live and self._is_repeated(stamp_ns, digest):
                 self._repeated += 1
                 self._repeats_now += 1
                 return None
@@ -154,18 +150,20 @@ class FrameMeter:
             self._shown.note(arrival.pts_ns, arrival)
             return arrival
 
-    def _is_repeated(self, stamp_ns: int, sequence: int) -> bool:
-        if stamp_ns == self._last_stamp_ns != NO_TIME_STAMP:
-            return True
-        if self._on_probation:  # it repeated itself before it was opened again: one picture proves nothing
-            self._on_probation, self._last_stamp_ns = False, stamp_ns
-            return True
-        if sequence == self._last_sequence != NO_TIME_STAMP and self._counted >= _COUNTS_AFTER:
-            return True
-        went_up = NO_TIME_STAMP not in {sequence, self._last_sequence} and sequence > self._last_sequence
-        self._counted = min(self._counted + 1, _COUNTS_AFTER) if went_up else 0
-        self._last_sequence = sequence
-        return False
+    def _is_repeated(self, stamp_ns: int, digest: int | None) -> bool:
+        known = NO_TIME_STAMP not in {stamp_ns, self._last_stamp_ns}
+        again = known and abs(stamp_ns - self._last_stamp_ns) <= self._closest_ns
+        if not (again or self._is_suspect):
+            return False
+        # Once it has repeated itself, new stamps prove nothing: GStreamer makes them up where a card's are
+        # ten seconds old. Only another picture does.
+        changed = None not in {digest, self._digest} and digest != self._digest
+        self._digest, self._last_stamp_ns = digest, stamp_ns
+        if changed and not again:
+            self._is_suspect, self._digest = False, None
+            return False
+        self._is_suspect |= self._repeats_now + 1 >= _SURE
+        return True
 
     def _placed(self, stamp_ns: int, now_ns: int) -> int:
         """The stamp on the line that never goes back, also where the sender began to count anew."""
@@ -242,10 +240,10 @@ class FrameMeter:
             return self._damaged_now
 
     @property
-    def repeats_now(self) -> int:
-        """How often the device gave its last picture again, since the last new one."""
+    def is_suspect(self) -> bool:
+        """Whether the device has repeated its last picture, and has given no other since."""
         with self._lock:
-            return self._repeats_now
+            return self._is_suspect
 
     @property
     def all_displayed(self) -> bool:

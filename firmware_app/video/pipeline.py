@@ -64,7 +64,7 @@ class Pipeline:
         every_frame: bool,
     ) -> None:
         self._source = source
-        self._meter = FrameMeter(live=sources.is_live(source))
+        self._meter = FrameMeter(live=sources.is_live(source), closest_ns=sources.closest_ns(source))
         self._diagnosis = Diagnosis(source, self._meter)
         self._mirror = mirror
         self._display = None if every_frame else Display(sink, self._meter, mirror)
@@ -191,7 +191,8 @@ class Pipeline:
 
     def _frame_of(self, sample: Sample) -> Frame | None:
         """The sample as a frame; None: it belongs to an opening that is over, or holds no whole picture."""
-        taken, pixels = self._meter.taken(pts_of(sample)), pixels_of(sample)
+        pixels = pixels_of(sample)
+        taken = None if pixels is None else self._meter.taken(pts_of(sample))
         if taken is None or pixels is None:
             return None
         self._diagnosis.heard()

@@ -13,7 +13,7 @@ from functools import partial
 from firmware_app.video import sources, v4l2
 from firmware_app.video.display import Display
 from firmware_app.video.frame_meter import FrameMeter
-from firmware_app.video.graph import Graph, Gst, has_element, is_damaged, is_whole, pts_of
+from firmware_app.video.graph import Graph, Gst, digest_of, has_element, is_damaged, is_whole, pts_of
 from firmware_app.video.launch import ANALYSIS, SHOWN, SPLIT, input_of, replay_of
 from firmware_app.video.mailbox import Mailbox
 from firmware_app.video.sources import Source, V4l2Source
@@ -53,7 +53,8 @@ class Session:
 
     def _on_arrival(self, _pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
         buffer = info.get_buffer()
-        arrival = self._meter.arrived(buffer.pts, time.monotonic_ns(), buffer.offset)
+        digest = digest_of(buffer) if self._meter.is_suspect else None
+        arrival = self._meter.arrived(buffer.pts, time.monotonic_ns(), digest)
         if arrival is None:
             return Gst.PadProbeReturn.DROP
         self.begun.set()

@@ -161,6 +161,15 @@ def silence_s(source: Source) -> float:
     return max(_SILENCE_S, 2.5 / fps) if fps else _SILENCE_S
 
 
+def closest_ns(source: Source) -> int:
+    """Stamps of a live source that are no further apart are of one picture.
+
+    GStreamer's v4l2src counts a card's stamps from the present, which moves them by microseconds. Elsewhere
+    two pictures that were held up may well be stamped one right after the other.
+    """
+    return 500_000 if isinstance(source, V4l2Source) else 0
+
+
 def is_missing(source: Source) -> bool:
     """Whether the device of a live source is not there; False also where only the network knows."""
     match source:

@@ -1,0 +1,157 @@
+"""GStreamer's v4l2src on a card that is not there: what a card knows is told in time, and over in time.
+
+A library in front of the C library answers the kernel's requests (`fake_card.c`). What it cannot show is
+whether a real card's driver answers as it does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import IO
+
+import pytest
+
+SOURCE = Path(__file__).with_name("fake_card.c")
+PATIENCE_S = 30.0
+TOLD_S, RECOVERED_S, BUSY_S = 1.0, 3.0, 3.0
+"""What is promised, and what is granted to a machine on which other tests run."""
+FOLLOW = """
+import json, sys, threading, time
+from pathlib import Path
+from firmware_app.journey import Frame
+from firmware_app.video.pipeline import open_pipeline
+from firmware_app.video.sources import V4l2Source
+with open_pipeline(V4l2Source(Path(sys.argv[1])), wait_for_source=True) as pipeline:
+    last = None
+    for event in pipeline.frames(threading.Event()):
+        live = isinstance(event, Frame)
+        told = ("live", "") if live else (event.state.value, event.cause)
+        if told[0] != last:
+            last = told[0]
+            print(json.dumps([*told, time.monotonic()]), flush=True)
+"""
+
+
+@dataclass
+class Card:
+    """The card, and what the appliance tells about it."""
+
+    mode: Path
+    told: Queue[tuple[str, str, float]]
+
+    def turn(self, word: str) -> float:
+        """Let something happen to the card; returns when."""
+        part = self.mode.with_suffix(".part")
+        part.write_text(word)
+        part.replace(self.mode)
+        return time.monotonic()
+
+    def wait(self, state: str) -> tuple[str, float]:
+        """The cause and the time with which this state was told; nothing else may be told meanwhile."""
+        try:
+            told, cause, at_s = self.told.get(timeout=PATIENCE_S)
+        except Empty:
+            raise AssertionError(f"{state} was never told") from None
+        assert told == state
+        return cause, at_s
+
+    def quiet(self, seconds: float) -> None:
+        """Nothing more is told for a while."""
+        with pytest.raises(Empty):
+            self.told.get(timeout=seconds)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The card, compiled."""
+    compiler = shutil.which("cc") or shutil.which("tcc")
+    if compiler is None or not Path("/usr/include/linux/videodev2.h").is_file():
+        pytest.skip("no C compiler, or no kernel headers (linux-libc-dev)")
+    path = tmp_path_factory.mktemp("card") / "fake_card.so"
+    command = [compiler, "-shared", "-fPIC", "-o", str(path), str(SOURCE), "-ldl", "-lpthread"]
+    subprocess.run(command, check=True, timeout=30)
+    return path
+
+
+@pytest.fixture
+def card(library: Path, tmp_path: Path) -> Iterator[Card]:
+    """A card that is all right, and a process that follows it."""
+    device, mode = tmp_path / "video0", tmp_path / "mode"
+    device.symlink_to("/dev/null")  # a character device, as a card is
+    mode.write_text("ok")
+    fake = {"FAKE_CARD": str(device), "FAKE_CARD_MODE": str(mode), "LD_PRELOAD": str(library)}
+    command = [sys.executable, "-c", FOLLOW, str(device)]
+    process = subprocess.Popen(command, env=os.environ | fake, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    told: Queue[tuple[str, str, float]] = Queue()
+    reader = Thread(target=_read, args=(process.stdout, told), name="card reader")
+    reader.start()
+    try:
+        following = Card(mode, told)
+        following.wait("live")
+        yield following
+    finally:
+        process.kill()
+        process.wait(10)
+        reader.join(10)
+        process.stdout.close()
+
+
+def _read(lines: IO[str], told: Queue[tuple[str, str, float]]) -> None:
+    for line in lines:
+        state, cause, at_s = json.loads(line)
+        told.put((state, cause, at_s))
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "cause"),
+    [
+        ("no_cable", "no_cable", "the card sees no cable"),
+        ("no_lock", "no_signal", "the card cannot lock on the signal"),
+        ("range", "unsupported_timing", "the signal is beyond what the card can take"),
+        ("silent", "no_signal", "no picture arrives"),
+    ],
+)
+def test_what_a_card_knows_is_told_in_time_and_is_over_in_time(
+    card: Card, mode: str, state: str, cause: str
+) -> None:
+    """Each fault is told within a second, stands while it lasts, and ends within three seconds."""
+    began_s = card.turn(mode)
+    told, at_s = card.wait(state)
+    assert told.startswith(cause)
+    assert at_s - began_s < TOLD_S + BUSY_S
+    card.quiet(3.0)  # the source is opened again meanwhile
+    began_s = card.turn("ok")
+    _, at_s = card.wait("live")
+    assert at_s - began_s < RECOVERED_S + BUSY_S
+
+
+def test_a_card_that_is_unplugged_and_plugged_in(card: Card) -> None:
+    """The device is gone, and is taken again when it is back."""
+    began_s = card.turn("gone")
+    _, at_s = card.wait("no_device")
+    assert at_s - began_s < TOLD_S + BUSY_S
+    began_s = card.turn("ok")
+    _, at_s = card.wait("live")
+    assert at_s - began_s < RECOVERED_S + BUSY_S
+
+
+def test_a_card_that_repeats_its_last_picture_is_frozen_for_as_long_as_it_does(card: Card) -> None:
+    """Its stamps stand still. After ten seconds GStreamer makes up new ones: the old picture stays out."""
+    began_s = card.turn("frozen")
+    _, at_s = card.wait("frozen_source")
+    assert at_s - began_s < TOLD_S + BUSY_S
+    card.quiet(12.0)
+    began_s = card.turn("ok")
+    _, at_s = card.wait("live")
+    assert at_s - began_s < RECOVERED_S + BUSY_S
