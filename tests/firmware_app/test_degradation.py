@@ -26,7 +26,7 @@ from tests.conftest import draw_exam
 from tests.firmware_app.test_health_live import running
 from tests.firmware_app.test_mqtt import wait_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]  # exams in real time, on a machine of their own
 SLOW_S = 0.3
 """What the networks take on a processor that is far too slow."""
 Told = tuple[str, dict[str, Any]]
