@@ -42,11 +42,13 @@ class Display:
         self._drawing = Drawing()
         self._lock = threading.Lock()
         self._caps: Gst.Caps | None = None
+        self._rate: object | None = None
         self._last_pts_ns = -1
         self._composed = threading.Event()
         self._last_shown: tuple[Gst.Buffer, Gst.Caps] | None = None
         self._graph = Graph(display_of(sink, has_element, mirrored=mirror is not None), "display")
         self._feed = self._graph.element(FEED)
+        self._recorded = self._graph.find(sinks.RECORDED_FORM)
         overlay = self._graph.element(OVERLAY)
         self._graph.connect(overlay, "draw", self._on_draw)
         self._graph.connect(overlay, "caps-changed", self._on_form)
@@ -80,8 +82,8 @@ class Display:
             self._push(buffer.copy(), caps, max(pts_ns, self._last_pts_ns + 1))
 
     def _push(self, buffer: Gst.Buffer, caps: Gst.Caps, pts_ns: int) -> None:
-        if self._caps is None:
-            self._keep_recorded_size(caps)
+        if self._recorded is not None:
+            caps = self._recorded_form(self._recorded, caps)
         self._caps, self._last_pts_ns = caps, pts_ns
         buffer.pts, buffer.dts = pts_ns, Gst.CLOCK_TIME_NONE
         self._feed.emit("push-sample", Gst.Sample.new(buffer, caps, None, None))
@@ -112,14 +114,26 @@ class Display:
             return wanted[0] & ~1, wanted[1] & ~1
         return _SIZE if self._caps is None else _size_of(self._caps)
 
-    def _keep_recorded_size(self, caps: Gst.Caps) -> None:
-        size = self._graph.find(sinks.RECORDED_SIZE)
-        if size is None:
-            return
-        kept = size.get_property("caps").copy()
-        for name, pixels in zip(("width", "height"), _size_of(caps), strict=True):
-            kept.set_value(name, pixels)
-        size.set_property("caps", kept)
+    def _recorded_form(self, form: Gst.Element, caps: Gst.Caps) -> Gst.Caps:
+        """The caps at the first picture's rate; its size and colours are kept by a filter.
+
+        Another rate or other colours would begin another H.264 sequence, of which mp4 knows nothing.
+        """
+        if self._caps is None:
+            first = caps.get_structure(0)
+            kept = form.get_property("caps").copy()
+            for name, pixels in zip(("width", "height"), _size_of(caps), strict=True):
+                kept.set_value(name, pixels)
+            for name in ("colorimetry", "chroma-site", "pixel-aspect-ratio"):
+                if first.has_field(name):
+                    kept.set_value(name, first.get_value(name))
+            form.set_property("caps", kept)
+            self._rate = first.get_value("framerate") if first.has_field("framerate") else None
+        if self._rate is None:
+            return caps
+        same_rate = caps.copy()
+        same_rate.set_value("framerate", self._rate)
+        return same_rate
 
     def _on_draw(self, _overlay: Gst.Element, sample: Gst.Sample) -> Gst.MiniObject | None:
         return self._drawing.over(sample.get_buffer())

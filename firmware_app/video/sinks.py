@@ -17,8 +17,8 @@ DISPLAY_END = "display_end"
 """Name of the element at which a frame counts as displayed."""
 RECORDING = "recording"
 """Name of the element that writes the recording."""
-RECORDED_SIZE = "recorded_size"
-"""Name of the filter that keeps a recording at its first picture's size: mp4 knows but one."""
+RECORDED_FORM = "recorded_form"
+"""Name of the filter that keeps a recording in its first picture's form: mp4 knows but one."""
 _EVEN = "video/x-raw,format=I420,width=[2,16384,2],height=[2,16384,2]"
 """H.264 with halved colour planes knows no odd sizes."""
 
@@ -72,12 +72,12 @@ def fragment_of(sink: Sink, has_element: HasElement) -> Fragment:
         case FileSink(path=path):
             if has_element("nvv4l2h264enc"):
                 encode = (
-                    f'{convert} ! capsfilter name={RECORDED_SIZE} caps="video/x-raw(memory:NVMM)" ! '
+                    f'{convert} ! capsfilter name={RECORDED_FORM} caps="video/x-raw(memory:NVMM)" ! '
                     f"nvv4l2h264enc name={DISPLAY_END} insert-sps-pps=true"
                 )
             else:
                 encode = (
-                    f'{convert} ! videoscale ! capsfilter name={RECORDED_SIZE} caps="{_EVEN}" ! '
+                    f'{convert} ! videoscale ! capsfilter name={RECORDED_FORM} caps="{_EVEN}" ! '
                     f"x264enc name={DISPLAY_END} tune=zerolatency speed-preset=ultrafast key-int-max=60"
                 )
             return Fragment(

@@ -16,10 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
-from threading import Thread
+from threading import Event, Thread
 from typing import IO
 
 import pytest
+
+from firmware_app.journey import Frame
+from firmware_app.video.pipeline import open_pipeline
+from firmware_app.video.sources import FileSource
+from firmware_app.video.stream_events import StreamEnded
 
 SOURCE = Path(__file__).with_name("fake_card.c")
 PATIENCE_S = 30.0
@@ -28,12 +33,16 @@ TOLD_S, RECOVERED_S, BUSY_S = 1.0, 3.0, 3.0
 FOLLOW = """
 import json, sys, threading, time
 from pathlib import Path
+from firmware_app.video.sinks import FileSink, NoSink
 from firmware_app.journey import Frame
 from firmware_app.video.pipeline import open_pipeline
 from firmware_app.video.sources import V4l2Source
-with open_pipeline(V4l2Source(Path(sys.argv[1])), wait_for_source=True) as pipeline:
+stop = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+sink = FileSink(Path(sys.argv[2])) if len(sys.argv) > 2 else NoSink()
+with open_pipeline(V4l2Source(Path(sys.argv[1])), sink, wait_for_source=True) as pipeline:
     last = None
-    for event in pipeline.frames(threading.Event()):
+    for event in pipeline.frames(stop):
         live = isinstance(event, Frame)
         told = ("live", "") if live else (event.state.value, event.cause)
         if told[0] != last:
@@ -48,6 +57,8 @@ class Card:
 
     mode: Path
     told: Queue[tuple[str, str, float]]
+    process: subprocess.Popen[str]
+    recording: Path
 
     def turn(self, word: str) -> float:
         """Let something happen to the card; returns when."""
@@ -90,20 +101,24 @@ def card(library: Path, tmp_path: Path) -> Iterator[Card]:
     device.symlink_to("/dev/null")  # a character device, as a card is
     mode.write_text("ok")
     fake = {"FAKE_CARD": str(device), "FAKE_CARD_MODE": str(mode), "LD_PRELOAD": str(library)}
-    command = [sys.executable, "-c", FOLLOW, str(device)]
-    process = subprocess.Popen(command, env=os.environ | fake, stdout=subprocess.PIPE, text=True)
+    recording = tmp_path / "recording.mp4"
+    command = [sys.executable, "-c", FOLLOW, str(device), str(recording)]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, env=os.environ | fake, stdin=pipe, stdout=pipe, text=True)
     assert process.stdout is not None
+    assert process.stdin is not None
     told: Queue[tuple[str, str, float]] = Queue()
     reader = Thread(target=_read, args=(process.stdout, told), name="card reader")
     reader.start()
     try:
-        following = Card(mode, told)
+        following = Card(mode, told, process, recording)
         following.wait("live")
         yield following
     finally:
         process.kill()
         process.wait(10)
         reader.join(10)
+        process.stdin.close()
         process.stdout.close()
 
 
@@ -155,3 +170,26 @@ def test_a_card_that_repeats_its_last_picture_is_frozen_for_as_long_as_it_does(c
     began_s = card.turn("ok")
     _, at_s = card.wait("live")
     assert at_s - began_s < RECOVERED_S + BUSY_S
+
+
+def test_a_recording_goes_on_through_every_fault(card: Card) -> None:
+    """Before, during and after a fault the display is recorded in one file that can be played."""
+    time.sleep(1.0)
+    card.turn("no_cable")
+    card.wait("no_cable")
+    time.sleep(1.0)
+    card.turn("ok")
+    card.wait("live")
+    time.sleep(1.0)
+    assert card.process.stdin is not None
+    card.process.stdin.close()
+    assert card.process.wait(20) == 0
+    with open_pipeline(FileSource(card.recording), every_frame=True) as pipeline:
+        *frames, end = pipeline.frames(Event())
+    assert end == StreamEnded()
+    black = [bool(frame.pixels.max() < 12) for frame in frames if isinstance(frame, Frame)]
+    assert len(black) > 40
+    dark = [number for number, is_black in enumerate(black) if is_black]
+    assert dark
+    assert min(dark) > 10
+    assert not black[-1]
