@@ -128,6 +128,7 @@ def _read(lines: IO[str], told: Queue[tuple[str, str, float]]) -> None:
         told.put((state, cause, at_s))
 
 
+@pytest.mark.slow  # in real time: it wants a machine of its own
 @pytest.mark.parametrize(
     ("mode", "state", "cause"),
     [

@@ -108,7 +108,7 @@ def test_nothing_is_encoded_until_somebody_watches(tmp_path: Path) -> None:
 def test_the_display_never_waits_for_the_mirror(tmp_path: Path) -> None:
     """A watcher that holds up the mirror's own thread does not hold up the display.
 
-    A display that waited would never show ninety more frames; a machine that is busy may miss a few by itself.
+    A display that waited would never show ninety more frames; a busy machine may miss a few by itself.
     """
     mirror, held = Mirror(), threading.Event()
     with live(tmp_path, mirror) as pipeline:
