@@ -127,7 +127,6 @@ class Graph:
         self._records: deque[BusRecord] = deque(maxlen=16)
         self._ended = threading.Event()
         self._up, self._leave = threading.Event(), threading.Event()
-        self._prepare: Callable[[], object] | None = None
         self._finish: Callable[[], object] | None = None
         self._thread = threading.Thread(target=self._live, name=name, daemon=True)
         self._probes: list[tuple[Gst.Pad, int]] = []
@@ -163,13 +162,8 @@ class Graph:
 
         pad.add_probe(Gst.PadProbeType.BUFFER, on_buffer)
 
-    def start(self, prepare: Callable[[], object] | None = None) -> None:
-        """Begin to bring the graph up; a failure is noted, with its reason.
-
-        Args:
-            prepare: what has to be done to the device before, which may hang as well.
-        """
-        self._prepare = prepare
+    def start(self) -> None:
+        """Begin to bring the graph up; a failure is noted, with its reason."""
         self._thread.start()
 
     def leave(self, finish: Callable[[], object] | None = None) -> None:
@@ -191,8 +185,6 @@ class Graph:
         return self._up.wait(timeout_s)
 
     def _live(self) -> None:
-        if self._prepare is not None:
-            self._prepare()
         self._graph.set_state(Gst.State.PLAYING)
         self._up.set()
         while not self._leave.wait(_LONG_S):

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import partial
 
-from firmware_app.video import sources, v4l2
+from firmware_app.video import sources
 from firmware_app.video.display import Display
 from firmware_app.video.frame_meter import FrameMeter
 from firmware_app.video.graph import Graph, Gst, digest_of, has_element, is_damaged, is_whole, pts_of
 from firmware_app.video.launch import ANALYSIS, SHOWN, SPLIT, input_of, replay_of
 from firmware_app.video.mailbox import Mailbox
-from firmware_app.video.sources import Source, V4l2Source
+from firmware_app.video.sources import Source
 from firmware_app.video.stream_events import BusRecord
 
 
@@ -48,8 +47,7 @@ class Session:
             self._graph.probe(arrival.get_static_pad("sink"), self._on_arrival)
             self._graph.connect(self._analysis, "new-sample", self._on_sample)
             self._graph.connect(self._graph.element(SHOWN), "new-sample", self._on_shown)
-        device = source.device if isinstance(source, V4l2Source) else None
-        self._graph.start(None if device is None else partial(v4l2.follow_timings, device))
+        self._graph.start()
 
     def _on_arrival(self, _pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
         buffer = info.get_buffer()

@@ -75,7 +75,6 @@ def _request(direction: int, number: int, kind: type[ctypes.Structure | ctypes.c
 _READ, _READ_WRITE = 2, 3
 VIDIOC_ENUMINPUT = _request(_READ_WRITE, 26, Input)
 VIDIOC_G_INPUT = _request(_READ, 38, ctypes.c_int)
-VIDIOC_S_DV_TIMINGS = _request(_READ_WRITE, 87, DvTimings)
 VIDIOC_QUERY_DV_TIMINGS = _request(_READ, 99, DvTimings)
 
 IN_ST_NO_POWER, IN_ST_NO_SIGNAL = 0x1, 0x2
@@ -124,20 +123,6 @@ def fault_of(device: Path, ioctl: Ioctl = _kernel_ioctl) -> Fault | None:
     except OSError as error:
         missing = f"it cannot be opened: {os.strerror(error.errno or errno.EIO)}"
         return Fault(CaptureState.NO_DEVICE, _OPEN_FAULTS.get(error.errno or 0, missing))
-
-
-def follow_timings(device: Path, ioctl: Ioctl = _kernel_ioctl) -> None:
-    """Let a bridge (TC358743 and others) take the size that the scanner sends now; GStreamer does not.
-
-    Cards that follow by themselves refuse the question, which is no fault.
-    """
-    try:
-        with _opened(device) as file:
-            timings = DvTimings()
-            ioctl(file, VIDIOC_QUERY_DV_TIMINGS, timings)
-            ioctl(file, VIDIOC_S_DV_TIMINGS, timings)
-    except OSError:
-        return
 
 
 @contextmanager

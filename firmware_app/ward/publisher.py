@@ -64,6 +64,7 @@ class Publisher:
         self._kept: Exam | None = None
         self._status: tuple[Appliance, CaptureState] | None = None
         self._capture = CaptureState.STARTING
+        self._cause = ""
         self.published: tuple[tuple[Effect, Publication], ...] = ()
         """What the step that was told last has published, and because of what; for the evidence."""
 
@@ -140,8 +141,10 @@ class Publisher:
     def _note_status(self, step: Step, appliance: Appliance) -> None:
         """Publish the status when the video, the runtime or anything else about the appliance changes."""
         capture = step.capture
-        if isinstance(step.event, SignalLost):
-            LOG.warning("%s: %s", CAPTURES[capture].text, step.event.cause)
+        cause = step.event.cause if isinstance(step.event, SignalLost) else ""
+        if cause and (capture, cause) != (self._capture, self._cause):
+            LOG.warning("%s: %s", CAPTURES[capture].text, cause)
+        self._cause = cause
         if (appliance, capture) == self._status:
             return
         if capture != self._capture:

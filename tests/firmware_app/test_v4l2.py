@@ -19,7 +19,7 @@ import pytest
 from firmware_app.video import v4l2
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.video.diagnosis import Inquiry
-from firmware_app.video.v4l2 import DvTimings, Fault, Input, fault_of, follow_timings
+from firmware_app.video.v4l2 import DvTimings, Fault, Input, fault_of
 
 HEADER = Path("/usr/include/linux/videodev2.h")
 NULL = Path("/dev/null")
@@ -44,7 +44,6 @@ def test_requests_and_structures_are_the_kernels(tmp_path: Path) -> None:
     """Every number, size and place equals what a C program gets from <linux/videodev2.h>."""
     ours = {
         "VIDIOC_QUERY_DV_TIMINGS": v4l2.VIDIOC_QUERY_DV_TIMINGS,
-        "VIDIOC_S_DV_TIMINGS": v4l2.VIDIOC_S_DV_TIMINGS,
         "VIDIOC_ENUMINPUT": v4l2.VIDIOC_ENUMINPUT,
         "VIDIOC_G_INPUT": v4l2.VIDIOC_G_INPUT,
         "V4L2_IN_ST_NO_POWER": v4l2.IN_ST_NO_POWER,
@@ -70,12 +69,10 @@ class Card:
 
     def __init__(self, error: int = 0, size: tuple[int, int] = (1920, 1080), status: int = 0) -> None:
         self.error, self.size, self.status = error, size, status
-        self.asked: list[int] = []
 
     def __call__(self, file: int, request: int, argument: ctypes.Structure | ctypes.c_int) -> None:
         """As `fcntl.ioctl`."""
         os.fstat(file)  # a real, open file
-        self.asked.append(request)
         if request == v4l2.VIDIOC_QUERY_DV_TIMINGS:
             if self.error:
                 raise OSError(self.error, os.strerror(self.error))
@@ -115,18 +112,6 @@ def test_what_is_no_card_knows_nothing(tmp_path: Path) -> None:
     assert missing is not None
     assert missing.state is CaptureState.NO_DEVICE
     assert "No such file" in missing.cause
-    follow_timings(NULL)  # refused, which is no fault
-    follow_timings(tmp_path / "video0")
-
-
-def test_a_bridge_is_given_the_size_that_it_sees() -> None:
-    """The timings that were found are set, and only those."""
-    card = Card()
-    follow_timings(NULL, card)
-    assert card.asked == [v4l2.VIDIOC_QUERY_DV_TIMINGS, v4l2.VIDIOC_S_DV_TIMINGS]
-    absent = Card(errno.ENOLINK)
-    follow_timings(NULL, absent)
-    assert absent.asked == [v4l2.VIDIOC_QUERY_DV_TIMINGS]
 
 
 def test_a_card_that_hangs_holds_nobody_up() -> None:
