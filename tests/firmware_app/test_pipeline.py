@@ -148,7 +148,7 @@ def test_a_snapshot_shows_the_overlay_at_its_place(tmp_path: Path) -> None:
     """Patches stand where they were put, with their colours and transparency; later ones replace them."""
     socket = tmp_path / "scanner"
     with (
-        video.sender(socket) as _,
+        video.sender(socket, pattern="black") as _,
         open_pipeline(
             PhantomSource(socket, 320, 240, 30),
             NoSink(),

@@ -31,12 +31,12 @@ def make_clip(
 
 @contextmanager
 def sender(
-    socket: Path, *, width: int = 320, height: int = 240, fps: int = 30
+    socket: Path, *, width: int = 320, height: int = 240, fps: int = 30, pattern: str = "ball"
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A live sender of raw pictures, as the virtual scanner is; killed at the end of the block."""
     socket.unlink(missing_ok=True)  # what a killed sender leaves behind
     launch = (
-        "videotestsrc is-live=true pattern=ball ! "
+        f"videotestsrc is-live=true pattern={pattern} ! "
         f"video/x-raw,format=I420,width={width},height={height},framerate={fps}/1,colorimetry=bt601 ! "
         f"shmsink socket-path={socket} wait-for-connection=false shm-size={width * height * 60}"
     )
