@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from threading import Event
 from typing import IO
@@ -80,20 +82,31 @@ class GStreamerPipe:
             self._process.wait()
         self._errors.close()
 
-    def write(self, frame: bytes, stop: Event | None = None) -> None:
+    def write(self, frame: bytes, stop: Event | None = None, patience_s: float = math.inf) -> bool:
         """Hands one frame over; waits while the process is busy, until `stop` is set.
+
+        Args:
+            frame: one picture.
+            stop: gives the waiting up.
+            patience_s: how long the process may take nothing at all.
+
+        Returns:
+            False: its patience is over, with a part of the frame handed over; the pipe is of no more use.
 
         Raises:
             VideoOutputError: the process has ended; its last words are in the sentence.
         """
-        rest = memoryview(frame)
+        rest, taken_s = memoryview(frame), time.monotonic()
         try:
             while rest and not (stop is not None and stop.is_set()):
                 if select.select([], [self._stdin], [], POLL_S)[1]:
-                    rest = rest[os.write(self._stdin.fileno(), rest) :]
+                    rest, taken_s = rest[os.write(self._stdin.fileno(), rest) :], time.monotonic()
+                elif time.monotonic() - taken_s > patience_s:
+                    return False
         except BrokenPipeError:
             self._process.wait(CLOSE_TIMEOUT_S)
             raise VideoOutputError(f"the video process ended early: {self._last_words()}") from None
+        return True
 
     def finish(self) -> None:
         """Ends the stream and waits until everything is written.

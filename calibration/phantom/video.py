@@ -20,6 +20,8 @@ from calibration.errors import VideoOutputError
 from calibration.phantom.pipe import GStreamerPipe, VideoFormat
 from calibration.phantom.truth import Picture
 
+STALLED_S = 3.0
+"""A process that has taken nothing for so long hangs for good (GStreamer 1.22's shmsink, now and then)."""
 FRAMES_IN_FLIGHT = 24
 """Frames of shared memory: GStreamer 1.22's shmsink hangs for good once a slow reader has filled a small one.
 24 at 1440x1080 take 56 MB, which fits the 64 MB that containers have by default."""
@@ -72,12 +74,19 @@ def _quoted(path: Path) -> str:
     return str(path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PlayReport:
-    """How real-time playing went: frames handed over, frames passed over because drawing was late."""
+    """How real-time playing goes.
 
-    frames: int
-    skipped: int
+    Attributes:
+        frames: handed over.
+        skipped: passed over because drawing was late.
+        restarts: how often the process that sends took nothing any more and was started anew.
+    """
+
+    frames: int = 0
+    skipped: int = 0
+    restarts: int = 0
 
 
 def claim_socket(path: Path) -> None:
@@ -103,7 +112,8 @@ def play_live(
 ) -> PlayReport:
     """Plays in real time into a shared-memory socket until there are no more pictures or `stop` is set.
 
-    Frame n is due n / fps after the start; when drawing is late, frames are passed over, not delayed.
+    Frame n is due n / fps after the start; when drawing is late, frames are passed over, not delayed. A
+    process that takes nothing any more is started anew; its readers find it as after a loss of signal.
 
     Args:
         video: format of the stream.
@@ -114,18 +124,39 @@ def play_live(
     claim_socket(path)
     memory = max(FRAMES_IN_FLIGHT * video.frame_bytes, 1 << 22)
     sink = f"shmsink socket-path={_quoted(path)} shm-size={memory} sync=false wait-for-connection=false"
-    converter = I420Converter()
-    frames = skipped = 0
+    pictures = _Paced(video, picture_at, stop)
     try:
-        with GStreamerPipe(video, sink) as pipe:
-            started, number = time.monotonic(), 0
-            while not stop.is_set() and (picture := picture_at(number)) is not None:
-                pipe.write(converter.convert(picture), stop)
-                frames += 1
-                due = max(number + 1, int((time.monotonic() - started) * video.fps))
-                skipped += due - number - 1
-                number = due
-                stop.wait(max(started + number / video.fps - time.monotonic(), 0.0))
+        while True:
+            with GStreamerPipe(video, sink) as pipe:
+                if pictures.play_through(pipe):
+                    return pictures.report
+            pictures.report.restarts += 1
+            path.unlink(missing_ok=True)  # else the next one takes another name
     finally:
         path.unlink(missing_ok=True)
-    return PlayReport(frames, skipped)
+
+
+class _Paced:
+    """Pictures at the time when they are due, through one process after the other."""
+
+    def __init__(self, video: VideoFormat, picture_at: Callable[[int], Picture | None], stop: Event) -> None:
+        self.report = PlayReport()
+        self._video = video
+        self._picture_at = picture_at
+        self._stop = stop
+        self._converter = I420Converter()
+        self._started_s = time.monotonic()
+        self._number = 0
+
+    def play_through(self, pipe: GStreamerPipe) -> bool:
+        """Plays to the end; False: the process takes nothing any more."""
+        report, fps = self.report, self._video.fps
+        while not self._stop.is_set() and (picture := self._picture_at(self._number)) is not None:
+            if not pipe.write(self._converter.convert(picture), self._stop, STALLED_S):
+                return False
+            report.frames += 1
+            due = max(self._number + 1, int((time.monotonic() - self._started_s) * fps))
+            report.skipped += due - self._number - 1
+            self._number = due
+            self._stop.wait(max(self._started_s + self._number / fps - time.monotonic(), 0.0))
+        return True
