@@ -129,4 +129,5 @@ def play(  # noqa: PLR0913 - one parameter per option
 
     click.echo(f"playing at {socket} as {video.caps()}", err=True)
     report = play_live(video, picture_at, socket, stop)
-    click.echo(f"{report.frames} frames played, {report.skipped} passed over", err=True)
+    again = f", {report.restarts} times started anew" if report.restarts else ""
+    click.echo(f"{report.frames} frames played, {report.skipped} passed over{again}", err=True)

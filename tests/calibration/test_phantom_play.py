@@ -26,7 +26,7 @@ def _sender_of(player: subprocess.Popen[bytes]) -> int:
 
 
 def test_a_sender_that_hangs_for_good_is_started_anew(tmp_path: Path) -> None:
-    """What hangs takes no frame; two seconds later another process sends, and the reader finds it."""
+    """What hangs takes no frame; three seconds later another process sends, and the reader finds it."""
     socket = tmp_path / "scanner.sock"
     words = ["phantom", "play", "--seed", "5", "--size", "640x480", "--fps", "15", "--loop"]
     command = [str(PROGRAMS / "fibrostage-calibrate"), *words, "--socket", str(socket)]
