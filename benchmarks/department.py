@@ -39,10 +39,7 @@ def opened(browser: Browser, url: str, cards: int, script: str | None) -> tuple[
     """The page with all cards on it, and when that was, from the beginning of the navigation."""
     page = browser.new_page(viewport={"width": 1920, "height": 1080})
     page.goto(url, wait_until="commit")
-    until(page, f"document.querySelectorAll('.card').length === {cards}")
-    shown_ms = page.evaluate(
-        "new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now()))))"
-    )
+    shown_ms = until(page, f"document.querySelectorAll('.card').length === {cards}")
     first_ms = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     until(page, "settling === 0")
     if script is not None:

@@ -22,7 +22,7 @@ from firmware_app.wording import NOTICE
 
 EXAM_S = 50
 """How long a virtual exam takes."""
-PATIENCE_S = 200
+PATIENCE_S = 300
 
 
 @click.command(epilog=NOTICE)

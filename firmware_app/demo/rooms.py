@@ -8,6 +8,7 @@ import socket
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from firmware_app.ward.broker import LOOPBACK, PrivateBroker
@@ -26,9 +27,9 @@ NAMES = (
 """As many rooms as can be shown; a computer for a demonstration does not carry more."""
 FULL, FAST = (1440, 1080), 60
 """Width and height in pixels, and pictures per second, as the scanner's own."""
-SMALL, SLOW, SLOWEST = (720, 540), 10, 5
-"""The same where the processors do not suffice; the slowest rate where there are fewer than rooms."""
-PATIENTS = 3
+SMALL, SLOW = (720, 540), 10
+"""The same where the processors do not suffice; with fewer pictures a second, freezes are missed."""
+PATIENTS = 5
 """One after the other: where the machine is busy with something else, an acquisition may be missed."""
 PROCESSORS_PER_ROOM = 4
 """What drawing and reading a full picture sixty times a second wants, with room to spare."""
@@ -79,11 +80,15 @@ class Room:
     def _socket(self) -> Path:
         return self.folder / "scanner.sock"
 
-    def true_patient(self, seconds: float) -> dict[str, float]:
-        """Stage and stiffness of the patient whom the scanner shows so many seconds after its beginning."""
+    def true_patient(self, at: datetime) -> dict[str, float] | None:
+        """Stage and stiffness of the patient whom the scanner showed then; None: nobody wrote it down.
+
+        The scanner writes its truth when it begins to play, and keeps time from then on.
+        """
         truth = json.loads(self.truth.read_text(encoding="utf-8"))
-        shown = [exam for exam in truth["exams"] if exam["start_frame"] <= seconds * truth["fps"]]
-        return dict(shown[-1]["patient"])
+        frame = (at.timestamp() - self.truth.stat().st_mtime) * truth["fps"]
+        shown = [exam for exam in truth["exams"] if exam["start_frame"] <= frame < exam["end_frame"]]
+        return dict(shown[0]["patient"]) if shown else None
 
     def appliance(self, broker: PrivateBroker) -> list[str]:
         """How its appliance is started; writes the configuration."""
@@ -140,7 +145,7 @@ def furnish(folder: Path, count: int, stage: int, seed: int, *, small: bool) -> 
     """The rooms, each with its own folder and patient, and pictures that the processors can carry."""
     processors = os.cpu_count() or 1
     small = small or (count > 1 and processors < PROCESSORS_PER_ROOM * count)
-    size, fps = (SMALL, SLOW if processors >= count else SLOWEST) if small else (FULL, FAST)
+    size, fps = (SMALL, SLOW) if small else (FULL, FAST)
     threads = 0 if count == 1 else max(1, processors // count)
     rooms = []
     for number, (name, port) in enumerate(zip(NAMES, _free_ports(count), strict=False)):

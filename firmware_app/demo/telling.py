@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from statistics import fmean
 from typing import IO
 
 import click
@@ -91,8 +90,9 @@ def tell_exam(room: Room, exam: ExamMessage) -> None:
 
 def tell(room: Room, result: ResultMessage) -> None:
     """Print a result as the subscriber received it, the truth beside it."""
-    acquired_s = fmean(acquisition.pts_ns for acquisition in result.evidence.acquisitions) / 1e9
-    truth = room.true_patient(acquired_s)
+    acquired = result.evidence.acquisitions
+    truth = room.true_patient(acquired[len(acquired) // 2].time)
+    stage, lsm_kpa = ("?", "?") if truth is None else (f"S{truth['stage']}", f"{truth['lsm_kpa']:.1f}")
     chances = result.probabilities
     shown = (
         "no model"
@@ -100,8 +100,8 @@ def tell(room: Room, result: ResultMessage) -> None:
         else f"P(>=S2) {chances.ge_s2:.2f}  P(>=S3) {chances.ge_s3:.2f}  P(S4) {chances.s4:.2f}"
     )
     click.echo(f"\n{room.name:14}{'appliance':>19}   virtual patient")
-    click.echo(f"stage      {result.stage_text:>22}   S{truth['stage']}")
-    click.echo(f"LSM, kPa   {result.lsm.mean_kpa:>22.1f}   {truth['lsm_kpa']:.1f}")
+    click.echo(f"stage      {result.stage_text:>22}   {stage}")
+    click.echo(f"LSM, kPa   {result.lsm.mean_kpa:>22.1f}   {lsm_kpa}")
     click.echo(f"{shown}  ({result.runtime})")
 
 

@@ -21,7 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from firmware_app.department.assembly import assemble
+from firmware_app.department.assembly import SOURCE, assemble
 from firmware_app.exam.events import Event, PatientChanged
 from firmware_app.exam.machine import advance
 from firmware_app.exam.state import Exam
@@ -49,11 +49,11 @@ WATCH = """() => {
 CONNECTIONS = 4
 
 
-def page_in(folder: Path) -> Path:
+def page_in(folder: Path, source: Path = SOURCE) -> Path:
     """The page as `make` puts it together."""
     if MQTT_JS is None:
         raise FileNotFoundError("mqtt.js is not installed: make setup-test")
-    return assemble(folder, MQTT_JS)
+    return assemble(folder, MQTT_JS, source)
 
 
 @contextmanager
@@ -68,20 +68,25 @@ def chromium() -> Iterator[Browser]:
             running.close()
 
 
-def until(page: Page, condition: str) -> None:
+def until(page: Page, condition: str) -> float:
     """Wait until a condition of JavaScript holds in the page, looking with every frame.
 
     Playwright's own `wait_for_function` evaluates text, which the page's security policy forbids.
+
+    Returns:
+        When it was seen: after the frame that painted it, in milliseconds since the page was asked for.
     """
-    page.evaluate(f"""new Promise((done, fail) => {{
+    seen = page.evaluate(f"""new Promise((done, fail) => {{
         const end = performance.now() + {PATIENCE_S * 1000};
+        const painted = () => requestAnimationFrame(() => setTimeout(() => done(performance.now())));
         const look = () => {{
-            if ({condition}) done(true);
+            if ({condition}) painted();
             else if (performance.now() > end) fail(new Error('it never came'));
             else requestAnimationFrame(look);
         }};
         look();
     }})""")
+    return float(seen)
 
 
 class Line:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from firmware_app.demo.rooms import FULL, SLOW, SLOWEST, SMALL, furnish
+from firmware_app.demo.rooms import FULL, SLOW, SMALL, furnish
 from firmware_app.wording import NOTICE
 from tests.firmware_app.department_ward import MQTT_JS, page_in
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(480),
     pytest.mark.skipif(MQTT_JS is None, reason="mqtt.js is not installed: make setup-test"),
     pytest.mark.skipif(shutil.which("mosquitto_sub") is None, reason="mosquitto is not installed"),
 ]
@@ -91,7 +91,7 @@ def test_once_ends_after_every_rooms_result(command: list[str], tmp_path: Path, 
         [*command, "--once", "--scanners", str(scanners)],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=450,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -110,8 +110,7 @@ def test_rooms_take_what_the_processors_can_carry(tmp_path: Path, monkeypatch: p
     (alone,) = furnish(tmp_path, 1, 3, 7, small=False)
     assert (alone.size, alone.threads) == (FULL, 0)
     four = furnish(tmp_path, 4, 3, 7, small=False)
-    assert {(room.size, room.fps) for room in four} == {(SMALL, SLOWEST)}
-    assert {room.fps for room in furnish(tmp_path, 2, 3, 7, small=False)} == {SLOW}
+    assert {(room.size, room.fps) for room in four} == {(SMALL, SLOW)}
     assert len({(room.seed, room.name, room.folder) for room in four}) == 4
     monkeypatch.setattr(os, "cpu_count", lambda: 16)
     assert {room.size for room in furnish(tmp_path, 4, 3, 7, small=False)} == {FULL}

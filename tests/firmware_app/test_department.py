@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from firmware_app.config import MqttConfig
+from firmware_app.department.assembly import SOURCE
 from firmware_app.exam.events import PatientChanged, SerumEntered
 from firmware_app.exam.state import Phase
 from firmware_app.serum import Serum
@@ -332,12 +333,14 @@ def test_online_appliance_that_falls_silent_is_told(browser: Browser, tmp_path: 
 
     The same page with shorter patience: 3 s instead of 30 and 60.
     """
-    folder = page_in(tmp_path / "department")
-    script = (folder / "department.js").read_text(encoding="utf-8")
+    source = tmp_path / "source"
+    shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+    script = (source / "ward.js").read_text(encoding="utf-8")
     for patience in ("SILENT_AFTER_MS = 30_000", "UNWATCHED_AFTER_MS = 60_000"):
         assert patience in script
         script = script.replace(patience, f"{patience.split(' ', maxsplit=1)[0]} = 3_000")
-    (folder / "department.js").write_text(script, encoding="utf-8")
+    (source / "ward.js").write_text(script, encoding="utf-8")
+    folder = page_in(tmp_path / "page", source)
     with PrivateBroker(page=folder) as broker, Hospital(broker) as hospital:
         beating, _never = hospital.room(), hospital.room()
         page = browser.new_page(locale="en-GB")
