@@ -164,7 +164,8 @@ function updateOutcome(part, bars, shown) {
   write(part.kind, kindOf(shown));
   const [low, high] = estimate.stage_interval;
   write(part.stage, estimate.probabilities ? estimate.stage_text : words.no_stage);
-  part.stage.dataset.kind = !estimate.probabilities ? "none" : estimate.indeterminate ? "interval" : "stage";
+  const long = estimate.stage_text.length > 2; // S0-S1, or an interval
+  part.stage.dataset.kind = !estimate.probabilities ? "none" : long ? "long" : "stage";
   for (const step of part.scale.children) {
     const stage = Number(step.dataset.stage);
     step.classList.toggle("open", Boolean(estimate.probabilities) && stage >= low && stage <= high);

@@ -79,9 +79,9 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
         yield running
 
 
-def unclear(number: int) -> Acquired:
-    """An acquisition that leaves the stage open between S0-S1 and S2."""
-    made = acquisition(number, logits=(0.1, -2.0, -3.0))
+def scored(number: int, ge_s2: float) -> Acquired:
+    """An acquisition with these log-odds of >=S2: 0 leaves the stage open, -3 makes it S0-S1."""
+    made = acquisition(number, logits=(ge_s2, -4.0, -5.0))
     return Acquired(uid(1000 + number), made.at, made)
 
 
@@ -99,7 +99,7 @@ def every_state(hospital: Hospital) -> None:
     hospital.room(appliance("us-lsm", "Ultrasound 7", with_model=False)).play(*whole)
     hospital.room().play(*whole, PatientChanged(uid(9), moment(6)))
     hospital.room(replace(appliance("us-gpu", "Ultrasound 9"), degraded=(Rung.GPU_LOST,)))
-    hospital.room(appliance("us-open", "Ultrasound 10")).play(*(unclear(n) for n in range(1, 6)))
+    hospital.room(appliance("us-open", "Ultrasound 10")).play(*(scored(n, 0.0) for n in range(1, 6)))
     hospital.room().status(CaptureState.STARTING)
     hospital.room()
     gone = hospital.room()
@@ -138,7 +138,7 @@ def test_few_cards_show_everything(browser: Browser, tmp_path: Path) -> None:
         page.goto(broker.page_url)
         for number in range(1, 5):
             room = hospital.room()
-            room.play(*((acquired if number % 2 else unclear)(n) for n in range(1, 6)))
+            room.play(*(scored(n, 3.0 * (number % 3 - 1)) for n in range(1, 6)))
             if number == 4:
                 room.play(PatientChanged(uid(9), moment(6)))
             ready(page, number)
