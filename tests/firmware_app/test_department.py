@@ -14,14 +14,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from firmware_app.config import MqttConfig
 from firmware_app.department.assembly import SOURCE
 from firmware_app.exam.events import PatientChanged, SerumEntered
-from firmware_app.exam.state import Phase
 from firmware_app.serum import Serum
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.broker import PrivateBroker
 from firmware_app.ward.mqtt import Ward
 from firmware_app.ward.publication import publication_of, status_message
 from firmware_app.wording import NOTICE, Rung
-from tests.axe import violations
 from tests.firmware_app.department_ward import (
     CHROMIUM,
     MQTT_JS,
@@ -376,42 +374,6 @@ def test_small_card_opens_with_its_name(hospital: Hospital, opened: Opener) -> N
     expect(card.locator(".bars")).to_be_hidden()
 
 
-def test_three_languages_are_complete(page: Page) -> None:
-    """Every language has every word with the same blanks, for every state and phase of the contract."""
-    words = page.evaluate("WORDS")
-    flat = {language: dict(_flat(table)) for language, table in words.items()}
-    assert set(flat) == {"en", "de", "zh"}
-    for language, table in flat.items():
-        assert set(table) == set(flat["en"]), language
-        for key, text in table.items():
-            assert text.strip(), (language, key)
-            assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", flat["en"][key])), key
-    assert {state.value for state in CaptureState} <= set(words["en"]["state"])
-    assert {phase.value for phase in Phase} <= set(words["en"]["phase"])
-    assert set(page.evaluate("RANKS")) == set(words["en"]["attention"])
-
-
-def _flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, str(value)
-
-
-def test_language_is_the_address_or_the_browsers(page: Page) -> None:
-    """?lang= decides, else the browser, else English."""
-    for query, tag, wanted in (
-        ("", "de-AT", "de"),
-        ("", "zh-TW", "zh"),
-        ("", "fr-FR", "en"),
-        ("?lang=zh", "de-DE", "zh"),
-        ("?lang=xx", "de-DE", "de"),
-        ("?lang=constructor", "", "en"),
-    ):
-        assert page.evaluate("([query, tag]) => languageOf(query, [tag])", [query, tag]) == wanted
-
-
 def test_appliance_speaks_the_readers_language(room: Room, opened: Opener) -> None:
     """What an English appliance refuses is told in German, with German numbers, under a German notice."""
     page = opened("?lang=de")
@@ -428,14 +390,3 @@ def test_notice_is_there_without_any_script(browser: Browser, broker: PrivateBro
     page.goto(broker.page_url)
     expect(page.locator("#notice")).to_have_text(NOTICE)
     page.context.close()
-
-
-def test_axe_finds_what_is_wrong(browser: Browser) -> None:
-    """The check can fail: a picture without words and pale text are reported."""
-    page = browser.new_page()
-    page.set_content(
-        "<html lang=en><title>x</title><main><h1>x</h1><img src=data:,><p style='color:#ccc'>pale</p></main>"
-    )
-    found = violations(page)
-    page.close()
-    assert {line.split(" ")[0] for line in found} == {"image-alt", "color-contrast"}

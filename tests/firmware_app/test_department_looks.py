@@ -6,6 +6,7 @@ The pictures stay in `build/screenshots`.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import statistics
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from firmware_app.exam.events import Acquired, PatientChanged
+from firmware_app.exam.state import Phase
 from firmware_app.video.capture_state import CaptureState
 from firmware_app.ward.broker import PrivateBroker
 from firmware_app.wording import Rung
@@ -178,3 +180,59 @@ def test_hundred_appliances_are_shown_at_once_and_followed(browser: Browser, tmp
         rounds = (statistics.median(delays_ms(page, hospital, 12)) for _ in range(3))
         assert any(median_ms <= 600 for median_ms in rounds)
         page.close()
+
+
+@pytest.fixture
+def words_page(browser: Browser, broker: PrivateBroker) -> Iterator[Page]:
+    """The page, for a look at its words."""
+    page = browser.new_page()
+    page.goto(broker.page_url)
+    yield page
+    page.close()
+
+
+def test_three_languages_are_complete(words_page: Page) -> None:
+    """Every language has every word with the same blanks, for every state and phase of the contract."""
+    words = words_page.evaluate("WORDS")
+    flat = {language: dict(_flat(table)) for language, table in words.items()}
+    assert set(flat) == {"en", "de", "zh"}
+    for language, table in flat.items():
+        assert set(table) == set(flat["en"]), language
+        for key, text in table.items():
+            assert text.strip(), (language, key)
+            assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", flat["en"][key])), key
+    assert {state.value for state in CaptureState} <= set(words["en"]["state"])
+    assert {phase.value for phase in Phase} <= set(words["en"]["phase"])
+    assert set(words_page.evaluate("RANKS")) == set(words["en"]["attention"])
+
+
+def _flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, str(value)
+
+
+def test_language_is_the_address_or_the_browsers(words_page: Page) -> None:
+    """?lang= decides, else the browser, else English."""
+    for query, tag, wanted in (
+        ("", "de-AT", "de"),
+        ("", "zh-TW", "zh"),
+        ("", "fr-FR", "en"),
+        ("?lang=zh", "de-DE", "zh"),
+        ("?lang=xx", "de-DE", "de"),
+        ("?lang=constructor", "", "en"),
+    ):
+        assert words_page.evaluate("([query, tag]) => languageOf(query, [tag])", [query, tag]) == wanted
+
+
+def test_axe_finds_what_is_wrong(browser: Browser) -> None:
+    """The check can fail: a picture without words and pale text are reported."""
+    page = browser.new_page()
+    page.set_content(
+        "<html lang=en><title>x</title><main><h1>x</h1><img src=data:,><p style='color:#ccc'>pale</p></main>"
+    )
+    found = violations(page)
+    page.close()
+    assert {line.split(" ")[0] for line in found} == {"image-alt", "color-contrast"}
