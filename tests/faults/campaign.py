@@ -25,7 +25,7 @@ from tests.faults.report import Report, Run, report_of
 from tests.faults.sonographer import Sonographer
 from tests.faults.world import World, open_world
 
-PAUSE_S = (0.2, 1.5)
+PAUSE_S = (1.0, 3.0)
 """Between one fault and the next."""
 QUIET_S = 4.0
 BUSY = 3.0

@@ -66,6 +66,10 @@ def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.1f}"
 
 
+def _share(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2%}"
+
+
 def soak_table(figures: Figures) -> str:
     """The soak: what was measured, and what is allowed."""
     threads, descriptors = figures["threads"], figures["descriptors"]
@@ -79,7 +83,8 @@ def soak_table(figures: Figures) -> str:
         f"| exams, results | {figures['exams']}, {figures['results']} | |\n"
         f"| restarts of the broker | {figures['outages']} | |\n"
         f"| memory (PSS), MiB | {figures['pss_mib']} | |\n"
-        f"| its growth over the rest | {figures['pss_growth']:.2%} | 1 % |\n"
+        f"| growth of PSS, of RSS | {figures['pss_growth']:.2%}, {figures['rss_growth']:.2%} | |\n"
+        f"| growth of what nobody shares (USS) | {_share(figures.get('uss_growth'))} | 1 % |\n"
         f"| threads, first third and last | {threads[0]}, {threads[1]} | no growth |\n"
         f"| descriptors, first third and last | {descriptors[0]}, {descriptors[1]} | no growth |\n"
         f"| outbox at its largest, KiB | {figures['outbox_kib']} | |\n"

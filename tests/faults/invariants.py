@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -185,7 +186,18 @@ def _missing(evidence: Evidence) -> Iterator[str]:
 
 
 def _good(evidence: Evidence, visit: Visit) -> list[Freeze]:
-    return [f for f in visit.freezes if not spoils(evidence.injections, f.began_s, f.ended_s, MARGIN_S)]
+    """The freezes that no fault has spoiled, and whose picture the networks do not refuse at any time."""
+    strange = {
+        _printed(content["evidence"])
+        for heard in evidence.heard
+        if (content := _content(heard, "refusal")) is not None and content["reason"] == "picture_quality"
+    }
+    return [
+        freeze
+        for freeze in visit.freezes
+        if freeze.printed not in strange
+        and not spoils(evidence.injections, freeze.began_s, freeze.ended_s, MARGIN_S)
+    ]
 
 
 def _stale(evidence: Evidence) -> Iterator[str]:
@@ -237,11 +249,27 @@ def _printed(evidence: object) -> Printed:
 
 
 def committed_results(audit: Path) -> dict[str, Json]:
-    """The results in an audit log, by id."""
-    found: dict[str, Json] = {}
+    """The results in an audit log that were committed, by id.
+
+    The log is written before the outbox. A result of the very last moment before a process was killed was
+    only intended: the exam that was kept knows nothing of it, and its result comes under another id.
+    """
+    committed: dict[str, Json] = {}
+    latest: list[tuple[str, Json]] = []
+    moment, stopped = None, True
+    for entry in _entries(audit):
+        if entry["kind"] == "started" and not stopped:
+            latest = []
+        if entry["kind"] == "started" or entry["time"] != moment:
+            committed.update(latest)
+            latest, moment = [], entry["time"]
+        if entry["kind"] == "result":
+            latest.append((str(entry["content"]["id"]), entry["content"]))
+        stopped = entry["kind"] == "stopped"
+    return committed | dict(latest)
+
+
+def _entries(audit: Path) -> Iterator[dict[str, Any]]:
     for file in sorted(audit.glob("audit-*.jsonl")):
         for line in file.read_bytes().splitlines():
-            entry = json.loads(line)
-            if entry["kind"] == "result":
-                found[str(entry["content"]["id"])] = entry["content"]
-    return found
+            yield json.loads(line)

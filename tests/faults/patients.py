@@ -22,9 +22,9 @@ from firmware_app.screen import ScreenReader
 from firmware_app.video.pixels import Layout, to_bgr
 
 WIDTH, HEIGHT, FPS = 720, 540, 15
-SHOTS = 9
+SHOTS = 12
 """A fault may spoil some of them; five make an exam."""
-LEAST = 7
+LEAST = 9
 """So many of them must be pictures that the appliance accepts when nothing is wrong."""
 APART = 0.15
 """By so much of its value the stiffness of one patient differs from that of the next."""

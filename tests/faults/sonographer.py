@@ -17,7 +17,7 @@ from tests.faults.scanner import ScannerOutput
 
 NEEDED = 5
 SEARCH_S = (1.2, 1.8)
-LIVE_S = (0.8, 1.2)
+LIVE_S = (1.5, 2.0)
 FREEZE_S = (0.2, 0.4)
 MEASURED_S = (1.5, 1.8)
 

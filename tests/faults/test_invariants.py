@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from firmware_app.ward.publication import publication_of
 from tests.faults.appliance import Life
 from tests.faults.catalogue import FAULTS
 from tests.faults.injector import Injection, order_of_faults
-from tests.faults.invariants import Evidence, findings_of, repeated, results_of
+from tests.faults.invariants import Evidence, committed_results, findings_of, repeated, results_of
 from tests.faults.observer import Heard
 from tests.faults.sonographer import Freeze, Visit
 from tests.firmware_app.exam_examples import acquired, after, appliance
@@ -153,3 +154,21 @@ def test_every_fault_comes_about_equally_often() -> None:
     counts = {fault.name: made.count(fault) for fault in FAULTS if fault.group != "disk"}
     assert max(counts.values()) - min(counts.values()) <= 2, counts
     assert not any(fault.group == "disk" for fault in made)
+
+
+def test_a_result_that_was_only_intended_is_not_committed(tmp_path: Path) -> None:
+    """What the log holds of the last moment before a kill need not arrive; everything else must."""
+
+    def lines(*entries: tuple[str, int, int | None]) -> dict[str, object]:
+        text = "".join(
+            json.dumps({"kind": kind, "time": time, "content": {"id": name}}) + "\n"
+            for kind, time, name in entries
+        )
+        (tmp_path / "audit-000001.jsonl").write_text(text)
+        return dict(committed_results(tmp_path))
+
+    begun, result, exam = ("started", 1, None), ("result", 2, 7), ("exam", 2, None)
+    assert set(lines(begun, result, exam, ("started", 9, None))) == set()
+    assert set(lines(begun, result, exam, ("exam", 3, None), ("started", 9, None))) == {"7"}
+    assert set(lines(begun, result, exam, ("stopped", 2, None), ("started", 9, None))) == {"7"}
+    assert set(lines(begun, result, exam)) == {"7"}
