@@ -79,7 +79,7 @@ class Display:
             pts_ns: its stamp, on the line that goes on over all openings of the source.
         """
         with self._lock:
-            self._push(buffer.copy(), caps, max(pts_ns, self._last_pts_ns + 1))
+            self._push(_own(buffer), caps, max(pts_ns, self._last_pts_ns + 1))
 
     def _push(self, buffer: Gst.Buffer, caps: Gst.Caps, pts_ns: int) -> None:
         if self._recorded is not None:
@@ -215,6 +215,17 @@ class Display:
 
     def _finish(self) -> None:
         self._feed.emit("end-of-stream")
+
+
+def _own(buffer: Gst.Buffer) -> Gst.Buffer:
+    """A buffer of one's own on the same memory.
+
+    `buffer.copy()` is none: for the bindings that is one more reference, and a stamp that is set on it
+    changes under the hands of the analysis, which then does not know its frame.
+    """
+    flags = Gst.BufferCopyFlags
+    everything = flags.FLAGS | flags.TIMESTAMPS | flags.META | flags.MEMORY
+    return buffer.copy_region(everything, 0, buffer.get_size())
 
 
 def _size_of(caps: Gst.Caps) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""A sender that switches to another size neither ends the appliance's video nor its display."""
+"""After a loss, and after pictures of another size, the video is whole again for analysis and display."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from tests.faults.scanner import ScannerOutput
 USUAL = VideoFormat(720, 540, 15)
 OTHER_S = 2.5
 BACK_WITHIN_S = 30.0
+FEW, MANY = 5, 45
+"""Frames before the loss, and after it: three seconds of them."""
 
 
 @pytest.mark.timeout(120)
@@ -42,3 +44,29 @@ def test_frames_come_again_after_another_size(tmp_path: Path, other: VideoFormat
             elif back_s and isinstance(event, Frame) and pipeline.statistics().displayed:
                 break
             assert now_s - began_s < OTHER_S + BACK_WITHIN_S
+
+
+@pytest.mark.timeout(120)
+def test_every_frame_is_known_after_a_loss(tmp_path: Path) -> None:
+    """Once the cable is back, frame after frame reaches the analysis, and the source is not opened again."""
+    socket, stop = tmp_path / "scanner.sock", threading.Event()
+    source = PhantomSource(socket, USUAL.width, USUAL.height, USUAL.fps)
+    with ScannerOutput(socket, USUAL) as scanner, open_pipeline(source, wait_for_source=True) as pipeline:
+        before, after, restarts, plugged = 0, 0, 0, False
+        began_s = time.monotonic()
+        for event in pipeline.frames(stop):
+            assert time.monotonic() - began_s < OTHER_S + BACK_WITHIN_S
+            seen = isinstance(event, Frame)
+            if before < FEW:
+                before += seen
+                if before == FEW:
+                    scanner.unplug()
+            elif not seen and not plugged:
+                plugged = True
+                scanner.plug()
+            elif seen:
+                after += 1
+                restarts = pipeline.statistics().restarts if after == 1 else restarts
+                if after == MANY:
+                    break
+        assert pipeline.statistics().restarts == restarts
