@@ -12,7 +12,7 @@ from tests.faults.campaign import run_campaign
 
 UNIT = Path(__file__).parents[2] / "systemd" / "fibrostage.service"
 SEED = 504
-"""Its first eight faults strike process, clock, video, network, disk and broker."""
+"""Its first faults strike process, clock, video, network, disk and broker."""
 SLACK = 6.0
 """The machine that runs the tests does other things at the same time."""
 
