@@ -81,8 +81,7 @@ def run(config: Config, stop: threading.Event, config_path: Path | None = None) 
         keep(config, state_folder())
         manager = ServiceManager()
         manager.ready(runs)
-        bundle_id = None if appliance.manifest is None else appliance.manifest.bundle_id
-        beginning = Beginning(exam_of(outbox, bundle_id), memory.before)
+        beginning = Beginning(exam_of(outbox, appliance.bundle_id), memory.before)
         for step in follow(pipeline.frames(stop), examiner, captured_at, beginning, inbox.take_all):
             appliance = _as_it_is(appliance, engine, audience.rungs)
             if Rung.DISK_FULL in appliance.degraded:
@@ -128,6 +127,6 @@ def _as_it_is(
 
 def _runs(appliance: Appliance) -> str:
     """What scores, for the log."""
-    if appliance.manifest is None:
+    if appliance.bundle_id is None:
         return "no bundle: stiffness only"
-    return f"{appliance.runtime}, bundle {appliance.manifest.bundle_id}"
+    return f"{appliance.runtime}, bundle {appliance.bundle_id}"

@@ -171,7 +171,7 @@ def _draw_evidence(page: _Page, snapshot: Snapshot, words: Words, y: float) -> N
     exam, appliance = snapshot.exam, snapshot.appliance
     page.rule(y)
     y = page.say(LEFT, y + 2, words.evidence, 9, _SOFT)
-    bundle = "-" if appliance.manifest is None else appliance.manifest.bundle_id
+    bundle = appliance.bundle_id or "-"
     lines = [
         f"{appliance.software}; {bundle}; {appliance.runtime or '-'}; {appliance.profile_id or '-'}",
         f"{words.exam} {exam.id}; {exam.result_id or '-'}; {words.refused}: {len(exam.refusals)}",

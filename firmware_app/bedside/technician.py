@@ -142,14 +142,14 @@ class Technician:
         """As it is now."""
         snapshot = self._board.snapshot
         appliance, said = snapshot.appliance, snapshot.appliance.words
-        words, manifest = words_of(said.language), appliance.manifest
+        words = words_of(said.language)
         capture = said.captures[snapshot.capture]
         parts = [part for part in (capture.text, snapshot.cause, capture.remedy) if part]
         shown = said.labels.colon.join(parts) or words.connected
         facts = [
             Method(words.runtime, appliance.runtime or said.labels.no_model),
             Method(words.because, appliance.runtime_reason or "\N{EN DASH}"),
-            Method(words.bundle, "\N{EN DASH}" if manifest is None else manifest.bundle_id),
+            Method(words.bundle, appliance.bundle_id or "\N{EN DASH}"),
             Method(words.profile, appliance.profile_id or "\N{EN DASH}"),
             Method(words.software, appliance.software),
             *(Method(words.without, _told(said.rungs[rung], said)) for rung in appliance.degraded),

@@ -123,7 +123,7 @@ def page_state(snapshot: Snapshot, pictures: Container[UUID]) -> PageState:
     words = words_of(said.language)
     counted = () if exam.phase is Phase.WAITING else exam.acquisitions
     manifest = appliance.manifest
-    foot = (appliance.runtime or said.labels.no_model, manifest and manifest.bundle_id, appliance.profile_id)
+    foot = (appliance.runtime or said.labels.no_model, appliance.bundle_id, appliance.profile_id)
     return PageState(
         room=appliance.room,
         capture=snapshot.capture.value,

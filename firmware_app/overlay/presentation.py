@@ -23,7 +23,7 @@ def overlay_of(step: Step, appliance: Appliance) -> OverlayState:
     capture = words.captures[step.capture]
     return OverlayState(
         runtime=_runtime_of(appliance),
-        bundle_id="" if appliance.manifest is None else appliance.manifest.bundle_id,
+        bundle_id=appliance.bundle_id or "",
         language=appliance.language,
         accepted=len(exam.acquisitions),
         refused=len(exam.refusals),

@@ -81,11 +81,16 @@ class Appliance:
         """Everything that it says to people."""
         return sentences(self.language)
 
+    @property
+    def bundle_id(self) -> str | None:
+        """Which model scores; None: no bundle."""
+        return None if self.manifest is None else self.manifest.bundle_id
+
     def header(self, time: datetime, *, time_trusted: bool, sequence: int = 0) -> messages.Header:
         """What stands on every message."""
         return messages.Header(
             runtime=self.runtime,
-            bundle_id=None if self.manifest is None else self.manifest.bundle_id,
+            bundle_id=self.bundle_id,
             profile_id=self.profile_id,
             software=self.software,
             time=time,

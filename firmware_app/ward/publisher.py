@@ -78,8 +78,7 @@ class Publisher:
         publications = [one for _, one in self.published]
         if step.exam is not self._kept:
             self._kept = step.exam
-            bundle_id = None if appliance.manifest is None else appliance.manifest.bundle_id
-            self._commit(publications, to_bytes(step.exam, bundle_id))
+            self._commit(publications, to_bytes(step.exam, appliance.bundle_id))
         elif publications:
             self._commit(publications, None)
         for answered in step.answered:
@@ -97,7 +96,7 @@ class Publisher:
                 self._ward.publish(*publications, exam=exam)
 
     def _published(self, effect: Effect, step: Step, appliance: Appliance) -> Publication | None:
-        sequence = next(self._sequence)
+        sequence = self.number()
         publication = publication_of(
             effect, step.at, appliance, time_trusted=self._time_trusted(), sequence=sequence
         )
@@ -116,9 +115,7 @@ class Publisher:
 
     def _answer(self, answered: Answered, step: Step, appliance: Appliance) -> None:
         request, error, words = answered.request, answered.error, appliance.words
-        header = appliance.header(
-            step.at.utc, time_trusted=self._time_trusted(), sequence=next(self._sequence)
-        )
+        header = appliance.header(step.at.utc, time_trusted=self._time_trusted(), sequence=self.number())
         answer = Answer(
             **dict(header),
             command=request.name,
@@ -152,7 +149,7 @@ class Publisher:
             LOG.info("capture: %s", capture.value if colours is None else f"{capture.value}, {colours}")
         self._status, self._capture = (appliance, capture), capture
         now, trusted = datetime.now(timezone.utc), self._time_trusted()
-        status = status_message(appliance, capture, now, time_trusted=trusted, sequence=next(self._sequence))
+        status = status_message(appliance, capture, now, time_trusted=trusted, sequence=self.number())
         if self._audit is not None:
             self._audit.note(status.type, content_of(status), now)
         if self._ward is not None:
