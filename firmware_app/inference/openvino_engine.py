@@ -12,6 +12,7 @@ from firmware_app.inference.answer import scores_of
 from firmware_app.inference.graph import INPUT_SIDE, INPUTS, LOGITS, OUTPUTS
 from firmware_app.inference.prepare import prepare
 from firmware_app.journey import Crops, ImageScores, Picture
+from firmware_app.processor import sums_int8_exactly
 
 _INPUT_SHAPE = (1, INPUT_SIDE, INPUT_SIDE, 3)
 
@@ -35,6 +36,10 @@ class OpenVinoEngine:
         settings: dict[str, str | int] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
         # Without this, processors with bfloat16 would round what is not INT8, and others would not.
         settings["INFERENCE_PRECISION_HINT"] = "f32"
+        exact = precision.lower() != "int8" or sums_int8_exactly()
+        if not exact:
+            # INT8 weights and ranges as they stand, multiplied in float32 (ADR 24).
+            settings["LP_TRANSFORMS_MODE"] = "NO"
         if threads > 0:
             settings["INFERENCE_NUM_THREADS"] = threads
         model = _read(core, graph)
@@ -46,7 +51,7 @@ class OpenVinoEngine:
             raise EngineError(f"{graph}: OpenVINO cannot compile the graph: {error}") from error
         self._outputs = tuple(name for port in model.outputs for name in port.names if name in OUTPUTS)
         version = ".".join(openvino.get_version().split("-")[0].split(".")[:2])
-        self._name = f"OpenVINO {version} CPU {precision.upper()}"
+        self._name = f"OpenVINO {version} CPU {precision.upper()}{'' if exact else ' in FP32'}"
         self._closed = False
         blank = np.zeros(_INPUT_SHAPE[1:], dtype=np.uint8)
         self.score(Crops(elastogram=blank, gray=blank))

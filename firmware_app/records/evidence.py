@@ -21,10 +21,10 @@ from firmware_app.errors import EvidenceError
 from firmware_app.exam.events import Acquisition
 from firmware_app.exam.state import AcquisitionAccepted, Effect, ResultIssued
 from firmware_app.journey import Crops, Frame
+from firmware_app.processor import processor
 from firmware_app.records.audit import Audit
 from firmware_app.records.folder import EvidenceFolder, Sealed, Sealing
 from firmware_app.records.lock import PASSING
-from firmware_app.records.processor import processor
 from firmware_app.ward.publication import Appliance, Publication
 from firmware_app.wording import Rung
 

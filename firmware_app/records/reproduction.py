@@ -20,9 +20,9 @@ from firmware_app.exam.state import AcquisitionAccepted, Exam, Phase, ResultIssu
 from firmware_app.examination import crop_digests_of
 from firmware_app.journey import Circle, ReadOut, Roi, Square, Stiffness
 from firmware_app.model import Model
+from firmware_app.processor import processor
 from firmware_app.records.comparison import Difference, differences
 from firmware_app.records.opening import Evidence, TakenAcquisition
-from firmware_app.records.processor import processor
 from firmware_app.ward import messages
 from firmware_app.ward.publication import Appliance, publication_of
 

@@ -11,14 +11,16 @@ import pytest
 import firmware_app
 from firmware_app.errors import BundleError, EngineError
 from firmware_app.inference import Engine, load_bundle, open_engine
+from firmware_app.inference.golden import largest_difference
 from firmware_app.inference.graph import INPUT_SIDE
 from firmware_app.inference.openvino_engine import OpenVinoEngine
 from firmware_app.inference.prepare import prepare
 from firmware_app.journey import Crops, ImageScores
+from firmware_app.processor import sums_int8_exactly
 
 DEMO = Path(firmware_app.__file__).parent / "bundles" / "demo"
-TOLERANCE = 0.02
-"""Of a probability, between processors: INT8 kernels differ in how they round."""
+TOLERANCE = 0.03
+"""Of a probability, between processors: INT8 kernels differ in how they round (measured: .021, ADR 24)."""
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +102,23 @@ def test_modalities_are_not_mixed_up(engine: Engine) -> None:
 
 def test_name_tells_runtime_version_processor_and_precision(engine: Engine) -> None:
     """The name is what every screen and message shows."""
-    runtime, version, processor, precision = engine.name.split()
-    assert (runtime, processor, precision) == ("OpenVINO", "CPU", "INT8")
+    runtime, version, processor, precision = engine.name.split(maxsplit=3)
+    assert (runtime, processor) == ("OpenVINO", "CPU")
+    assert precision == ("INT8" if sums_int8_exactly() else "INT8 in FP32")
     assert version.count(".") == 1
+
+
+def test_int8_in_float32_scores_alike(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that cannot sum INT8 products exactly computes the same graph in float32 (ADR 24)."""
+    monkeypatch.setattr("firmware_app.inference.openvino_engine.sums_int8_exactly", lambda: False)
+    bundle = load_bundle(DEMO)
+    careful = open_engine(bundle)
+    try:
+        assert careful.name.endswith("CPU INT8 in FP32")
+        assert largest_difference(bundle, careful) <= TOLERANCE
+        assert largest_difference(bundle, engine) <= TOLERANCE
+    finally:
+        careful.close()
 
 
 def test_closed_engine_says_so() -> None:
