@@ -8,13 +8,13 @@ stands above the packages whose commands it offers, and loads them when they are
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import click
 
 from calibration.errors import CalibrationError, WrongInputError
 from calibration.phantom.commands import SOFTWARE_VERSION, phantom
-from calibration.program import run_program
+from calibration.program import LoadingGroup, run_program
 
 
 def _screen() -> click.Command:
@@ -35,28 +35,13 @@ def _probability() -> click.Command:
     return probability
 
 
-UPPER: dict[str, Callable[[], click.Command]] = {
-    "int8": _int8,
-    "probability": _probability,
-    "screen": _screen,
-}
-"""Commands of the upper packages: name, and what loads it."""
+def _cohort() -> click.Command:
+    from model_export.study.cohort_command import draw_cohort_folder  # noqa: PLC0415 - see above
+
+    return draw_cohort_folder
 
 
-class _Program(click.Group):
-    """A group whose commands from the upper packages are loaded when they are asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all commands, in the order of the alphabet."""
-        return sorted({*super().list_commands(ctx), *UPPER})
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name; None if there is none."""
-        load = UPPER.get(cmd_name)
-        return load() if load is not None else super().get_command(ctx, cmd_name)
-
-
-@click.group(cls=_Program, no_args_is_help=False)
+@click.group(cls=LoadingGroup, no_args_is_help=False)
 @click.version_option(SOFTWARE_VERSION, prog_name="fibrostage-calibrate")
 def program() -> None:
     """Calibrate fibrostage; draw and play the screens of a virtual scanner.
@@ -65,6 +50,9 @@ def program() -> None:
     """
 
 
+# The commands of the upper packages: name, and what loads it.
+program.loaders.update(int8=_int8, probability=_probability, screen=_screen)
+phantom.loaders.update(cohort=_cohort)
 program.add_command(phantom)
 
 

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import click
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
+
+
+class LoadingGroup(click.Group):
+    """A group some of whose commands are loaded when they are asked for, and not before."""
+
+    @cached_property
+    def loaders(self) -> dict[str, Callable[[], click.Command]]:
+        """Commands that are not loaded yet: name, and what loads it."""
+        return {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, in the order of the alphabet."""
+        return sorted({*super().list_commands(ctx), *self.loaders})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name; None if there is none."""
+        load = self.loaders.get(cmd_name)
+        return load() if load is not None else super().get_command(ctx, cmd_name)
 
 
 def run_program(  # noqa: PLR0911 - one return per way to end

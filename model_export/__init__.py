@@ -2,7 +2,8 @@
 
 - `workflow`: the whole journey in a few lines; `stages`: from a cohort to a trained network, every stage
   resumed from what the work folder holds; `trained`: what a finished training leaves there;
-- `cohort`: draws virtual patients and passes their screens through the appliance's own eyes;
+- `cohort`: the arrays that training reads; `virtual_patients`, `virtual_cohort`: draws them and passes their
+  screens through the appliance's own `eyes`; `study`: anybody's cohort, as a folder;
 - `weights`, `network`: the initial Inception-V3 and the networks built on it;
 - `features`: what the frozen stem makes of every picture, computed once;
 - `train`: heads, tops and fusion; `calibrate`: log-odds that mean what they say;

@@ -139,7 +139,7 @@ def held_out_logits(exported: Exported, graph: Path, precision: GraphPrecision) 
         lsm_kpa=drawn.lsm_kpa[chosen],
         gray=drawn.gray[chosen],
         elastogram=drawn.elastogram[chosen],
-        latents=drawn.latents[chosen],
+        latents=None if drawn.latents is None else drawn.latents[chosen],
     )
     logits = agree.score_cohort(engine, few, f"{precision} held out").logits
     engine.close()

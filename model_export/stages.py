@@ -18,15 +18,18 @@ import model_export
 from firmware_app.inference.bundle import digest_of
 from model_export import cohort, operate, work
 from model_export.calibrate import fit_calibration
-from model_export.cohort import draw_cohort, load_cohort
+from model_export.cohort import load_cohort
 from model_export.features import Features, Views, cache_features
 from model_export.network import FibrosisNetwork
 from model_export.train import Task, TrainingOptions, divide, network_logits, train
 from model_export.trained import PARAMETERS, TrainedRun, save_run
+from model_export.virtual_cohort import draw_cohort
 from model_export.weights import InputRange, load_trunk, random_trunk
 
 SEEN_BY_THE_COHORT = ("crop.py", "stiffness.py", "screen", "inference/prepare.py")
 """Parts of the appliance that decide how a cohort's pictures look."""
+DRAWS_THE_COHORT = ("cohort", "eyes", "virtual_patients", "virtual_cohort")
+"""Modules of this package that do, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def make_trained(request: Request) -> TrainedRun:
 def _cohort(request: Request) -> Path:
     """The folder of the drawn cohort."""
     seen_by = [Path(firmware_app.__file__).parent / part for part in SEEN_BY_THE_COHORT]
-    source = work.source_key(Path(calibration.__file__).parent, *seen_by, Path(cohort.__file__))
+    source = work.source_key(Path(calibration.__file__).parent, *seen_by, *_modules(*DRAWS_THE_COHORT))
     sizes = (request.patients_train, request.patients_test)
     folder = work.stage_folder(request.work, "cohort", work.key_of(sizes, request.options.seed, source))
     if not work.is_done(folder):

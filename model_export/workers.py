@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
 import cv2
-import torch
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -37,4 +36,8 @@ def in_workers(function: Callable[[Job], Result], jobs: Sequence[Job], processes
 
 def _use_one_thread() -> None:
     cv2.setNumThreads(1)
+    try:
+        import torch  # noqa: PLC0415 - absent where only the appliance is installed
+    except ModuleNotFoundError:
+        return
     torch.set_num_threads(1)

@@ -30,6 +30,7 @@ from calibration.phantom.pipe import VideoFormat
 from calibration.phantom.scanner import Scanner
 from calibration.phantom.truth import Picture, Viewport
 from calibration.phantom.video import claim_socket, play_live, write_file
+from calibration.program import LoadingGroup
 
 __all__ = ["SOFTWARE_VERSION", "default_socket", "phantom"]
 
@@ -40,7 +41,7 @@ def default_socket() -> Path:
     return Path(folder) / "fibrostage-phantom.sock"
 
 
-@click.group(no_args_is_help=False)
+@click.group(cls=LoadingGroup, no_args_is_help=False)
 def phantom() -> None:
     """The virtual scanner: draws SuperSonic elastography screens and what is none, with the truth."""
 

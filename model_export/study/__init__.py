@@ -1,0 +1,5 @@
+"""The study of Xue et al., for anybody's cohort; follow it in this order.
+
+- `cohort_drawing`, `cohort_command`: the virtual cohort as a folder of whole screens and tables,
+  `fibrostage-calibrate phantom cohort`.
+"""
