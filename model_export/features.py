@@ -22,6 +22,7 @@ from firmware_app.inference.graph import INPUT_SIDE
 from firmware_app.inference.prepare import prepare
 from firmware_app.journey import Picture
 from model_export.cohort import Split, load_cohort
+from model_export.machine import this_machine
 from model_export.network import STEM_SHAPE, FibrosisNetwork, normalise
 from model_export.weights import random_trunk
 from model_export.workers import in_workers
@@ -131,10 +132,10 @@ def _marker(job: _Job) -> Path:
 
 @functools.cache
 def _stem(path: Path) -> nn.Module:
-    """The stem of a file, in bfloat16, which is twice as fast as float32; once for each process."""
-    stem = FibrosisNetwork(random_trunk(0)).stem
+    """The stem of a file, in the precision that is fastest here; once for each process."""
+    stem, machine = FibrosisNetwork(random_trunk(0)).stem, this_machine()
     load_model(stem, str(path))
-    return stem.eval().to(torch.bfloat16).to(memory_format=torch.channels_last)
+    return stem.eval().to(machine.device, machine.dtype).to(memory_format=torch.channels_last)
 
 
 def to_batch(maps: Maps) -> Tensor:
@@ -144,6 +145,7 @@ def to_batch(maps: Maps) -> Tensor:
 
 def _run(stem: nn.Module, pictures: Picture) -> Maps:
     with torch.inference_mode():
-        batch = normalise(torch.from_numpy(pictures)).to(torch.bfloat16)
+        machine = this_machine()
+        batch = normalise(torch.from_numpy(pictures).to(machine.device)).to(machine.dtype)
         maps = stem(batch.contiguous(memory_format=torch.channels_last))
-        return np.asarray(maps.permute(0, 2, 3, 1).half().contiguous().numpy(), dtype=np.float16)
+        return np.asarray(maps.permute(0, 2, 3, 1).half().contiguous().cpu().numpy(), dtype=np.float16)

@@ -20,6 +20,7 @@ from model_export import cohort, operate, work
 from model_export.calibrate import fit_calibration
 from model_export.cohort import load_cohort
 from model_export.features import Features, Views, cache_features
+from model_export.machine import this_machine
 from model_export.network import FibrosisNetwork
 from model_export.train import Task, TrainingOptions, divide, network_logits, train
 from model_export.trained import PARAMETERS, TrainedRun, save_run
@@ -107,7 +108,13 @@ def _features(request: Request, network: FibrosisNetwork, seen: Path) -> Feature
     """The maps of the training cohort."""
     weights = "random" if request.weights is None else digest_of(request.weights)
     source = work.source_key(*_modules("network", "weights", "features"))
-    options = (weights, request.input_range.value, request.views, request.options.seed)
+    options = (
+        weights,
+        request.input_range.value,
+        request.views,
+        request.options.seed,
+        this_machine().precision,
+    )
     features = Features(
         work.stage_folder(request.work, "features", work.key_of(seen.name, source, *options)), "train"
     )
@@ -123,7 +130,10 @@ def _train(request: Request, network: FibrosisNetwork, seen: Path) -> Path:
     features = _features(request, network, seen)
     options = request.options
     key = work.key_of(
-        features.folder.name, str(asdict(options)), work.source_key(*_modules("train", "calibrate"))
+        features.folder.name,
+        str(asdict(options)),
+        this_machine().precision,
+        work.source_key(*_modules("train", "calibrate")),
     )
     folder = work.stage_folder(request.work, "network", key)
     parameters = folder / PARAMETERS
@@ -169,6 +179,8 @@ def _provenance(request: Request, seen: Path) -> dict[str, str | int | float]:
         "patients_train": request.patients_train,
         "patients_test": request.patients_test,
         "views": request.views,
+        "device": this_machine().device.type,
+        "precision": this_machine().precision,
         **asdict(request.options),
         **{f"version_{name}": version for name, version in versions.items()},
     }

@@ -15,6 +15,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from model_export.features import Features, Maps, to_batch
+from model_export.machine import this_machine
 from model_export.network import FibrosisNetwork, Head, Top
 from model_export.weights import random_trunk
 from model_export.workers import in_workers
@@ -175,7 +176,7 @@ def pool(top: Top, maps: Maps, name: str) -> Vectors:
     """Features (patients, acquisitions, views, 2048) of a top over maps."""
     top.eval()
     rows = []
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.inference_mode(), this_machine().autocast():
         for patient in tqdm(maps, desc=name, leave=False, mininterval=1.0):
             pooled = top(to_batch(patient.reshape(-1, *patient.shape[-3:]))).float().numpy()
             rows.append(pooled.reshape(*patient.shape[:2], -1))
@@ -219,7 +220,7 @@ def adapt_statistics(top: Top, maps: Maps, task: Task) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over all batches
     top.train()
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), this_machine().autocast():
         order = np.random.default_rng([task.options.seed, 4]).permutation(task.division.train)
         for patients in np.array_split(order, max(order.size // PATIENTS_PER_BATCH, 1)):
             plain = maps[np.sort(patients), :, 0]
@@ -255,7 +256,7 @@ def fine_tune(top: Top, head: nn.Module, maps: Maps, task: Task, name: str) -> N
             head.train()
             for patient, acquisition in _batches(task, acquisitions, options.batch, rng):
                 view = rng.integers(0, views, patient.size)
-                with torch.autocast("cpu", dtype=torch.bfloat16):
+                with this_machine().autocast():
                     pooled = top(to_batch(maps[patient, acquisition, view]))
                 loss = ordinal_loss(head(pooled.float()), torch.from_numpy(task.stage[patient]))
                 _step(loss, optimiser, schedule)

@@ -94,7 +94,7 @@ def test_training_learns_leaves_the_stem_alone_and_is_resumed(cohort: Path, tmp_
 
 
 def test_features_are_those_of_the_stem(cohort: Path, tmp_path: Path) -> None:
-    """The cached maps are what the stem gives in float32, but for bfloat16's rounding."""
+    """The cached maps are what the stem gives in float32, but for the rounding of float16 or bfloat16."""
     network = FibrosisNetwork(random_trunk(8)).eval()
     features = Features(tmp_path, "train")
     cache_features(network, cohort, features, Views(1, 1), processes=1)
