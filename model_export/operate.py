@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
@@ -14,6 +16,17 @@ RULE_SHARE = 0.95
 """Sensitivity that ruling out asks for, and specificity that ruling in asks for."""
 ZONE_FACTOR = 1.0
 """Half-width of the indeterminate zone in standard errors of a patient's mean log-odds."""
+
+Solver = Callable[[Vector, npt.NDArray[np.bool_]], tuple[float, Vector]]
+"""Logistic regression: inputs (patients, f) and truth (patients,) to the intercept and f weights."""
+INVERSE_PENALTY = 1e6
+"""scikit-learn's C: so weak a ridge that it only keeps weights finite where a class separates perfectly."""
+
+
+def exact_solver(inputs: Vector, positive: npt.NDArray[np.bool_]) -> tuple[float, Vector]:
+    """Logistic regression by scikit-learn's L-BFGS."""
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=10_000, tol=1e-8).fit(inputs, positive)
+    return float(model.intercept_[0]), np.asarray(model.coef_[0], dtype=np.float64)
 
 
 def operating_points(scores: PatientScores, image_sd: float, images: int) -> dict[Threshold, OperatingPoint]:
@@ -69,33 +82,43 @@ def lsm_cutoffs(scores: PatientScores) -> LsmCutoffs:
     return LsmCutoffs(source="Youden, training patients of this bundle", ge_s2=ge_s2, ge_s3=ge_s3, s4=s4)
 
 
-def fit_gm_lsm(scores: PatientScores, cutoffs: LsmCutoffs) -> dict[Threshold, LsmConfidence]:
+def fit_gm_lsm(
+    scores: PatientScores, cutoffs: LsmCutoffs, solve: Solver = exact_solver
+) -> dict[Threshold, LsmConfidence]:
     """GM+LSM at each threshold: logistic regression on the confidences of GM and of the stiffness.
 
     Args:
         scores: training patients.
         cutoffs: of the stiffness, kPa.
+        solve: finds intercept and weights.
     """
     truth = positives(scores.stage)
     fitted: dict[Threshold, LsmConfidence] = {}
     for k, key in enumerate(THRESHOLDS):
-        distance = np.log(scores.lsm_kpa) - np.log(getattr(cutoffs, key))
-        scale = fit_scale(distance, truth[:, k])
-        confidences = np.stack([sigmoid(scores.gm[:, k]), sigmoid(distance / scale)], axis=1)
-        model = LogisticRegression(C=1e6, max_iter=10_000, tol=1e-8).fit(confidences, truth[:, k])
+        ln_cutoff_kpa = float(np.log(getattr(cutoffs, key)))
+        scale = fit_scale(np.log(scores.lsm_kpa) - ln_cutoff_kpa, truth[:, k])
+        confidence = lsm_confidence(scores.lsm_kpa, ln_cutoff_kpa, scale)
+        intercept, (w_gm, w_lsm) = solve(
+            np.stack([sigmoid(scores.gm[:, k]), confidence], axis=1), truth[:, k]
+        )
         fitted[key] = LsmConfidence(
-            ln_cutoff_kpa=float(np.log(getattr(cutoffs, key))),
+            ln_cutoff_kpa=ln_cutoff_kpa,
             scale=scale,
-            intercept=float(model.intercept_[0]),
-            w_gm=float(model.coef_[0, 0]),
-            w_lsm=float(model.coef_[0, 1]),
+            intercept=intercept,
+            w_gm=float(w_gm),
+            w_lsm=float(w_lsm),
         )
     return fitted
 
 
+def lsm_confidence(lsm_kpa: Vector, ln_cutoff_kpa: float, scale: float) -> Vector:
+    """1 / (1 + exp(-(ln LSM - ln cutoff) / scale)), which ranks patients as the stiffness does."""
+    return sigmoid((np.log(lsm_kpa) - ln_cutoff_kpa) / scale)
+
+
 def fit_scale(distance: Vector, positive: npt.NDArray[np.bool_]) -> float:
     """Maximum-likelihood scale s of P = 1 / (1 + exp(-distance / s))."""
-    model = LogisticRegression(C=1e6, fit_intercept=False, max_iter=10_000, tol=1e-8)
+    model = LogisticRegression(C=INVERSE_PENALTY, fit_intercept=False, max_iter=10_000, tol=1e-8)
     slope = float(model.fit(distance[:, np.newaxis], positive).coef_[0, 0])
     return 1.0 / max(slope, 1e-3)
 
@@ -105,6 +128,6 @@ def gm_lsm_logits(scores: PatientScores, weights: dict[Threshold, LsmConfidence]
     columns = []
     for k, key in enumerate(THRESHOLDS):
         one = weights[key]
-        lsm_confidence = sigmoid((np.log(scores.lsm_kpa) - one.ln_cutoff_kpa) / one.scale)
-        columns.append(one.intercept + one.w_gm * sigmoid(scores.gm[:, k]) + one.w_lsm * lsm_confidence)
+        confidence = lsm_confidence(scores.lsm_kpa, one.ln_cutoff_kpa, one.scale)
+        columns.append(one.intercept + one.w_gm * sigmoid(scores.gm[:, k]) + one.w_lsm * confidence)
     return np.stack(columns, axis=1)
