@@ -75,7 +75,8 @@ def _add(
     scores: dict[Split, npt.NDArray[np.float64]],
     truth: dict[Split, npt.NDArray[np.bool_]],
 ) -> None:
-    for found, split in ((drawn.train_auc, "train"), (drawn.test_auc, "test")):
+    found_in: dict[Split, dict[Key, list[float]]] = {"train": drawn.train_auc, "test": drawn.test_auc}
+    for split, found in found_in.items():
         auc = delong_auc(scores[split], truth[split]).auc
         assert auc is not None
         found.setdefault(key, []).append(auc)
@@ -107,7 +108,7 @@ def outside_the_band(drawn: Drawn) -> dict[tuple[str, str, str], tuple[float, fl
         in_print = (row.auc, *(getattr(row, name) for name in FIGURES))
         for name, least, figure, most in zip(("auc", *FIGURES), low, in_print, high, strict=True):
             if not least <= figure <= most:
-                outside[(*key, name)] = (float(least), figure, float(most))
+                outside[key[0], key[1], name] = (float(least), figure, float(most))
     return outside
 
 
