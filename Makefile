@@ -18,7 +18,7 @@ APT_CORE := \
 APT_DEMO := mosquitto mosquitto-clients npm
 APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl tcc gir1.2-gst-rtsp-server-1.0
 
-.PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu faults sbom audit-dependencies check format bench pictures clean
+.PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu faults sbom audit-dependencies check format bench bench-smoke pictures clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -110,8 +110,11 @@ check: setup-test ## lint, types, import contracts
 format: setup-test ## format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: setup-test ## run the benchmarks (ONLY=name runs one)
-	@$(BIN)/python benchmarks/run.py $(ONLY)
+bench: setup-test ## measure us and the alternatives, less than 15 minutes (ONLY=name, RUNS=3 for the spread)
+	@$(BIN)/python -m benchmarks.run $(ONLY) --runs $(or $(RUNS),1)
+
+bench-smoke: setup-test ## run every benchmark for some seconds, to see that it still works
+	@$(BIN)/python -m benchmarks.run --smoke
 
 pictures: setup-test ## write the overlay's approved pictures anew; look at each before you commit it
 	@$(BIN)/python -m tests.firmware_app.overlay_gallery

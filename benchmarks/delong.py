@@ -1,21 +1,17 @@
 """Time of DeLong's paired test: ours beside R's pROC and the formulas of 1988 written out in NumPy.
 
-    python benchmarks/delong.py [--largest N] [--repeats K] [--json]
-
 Each row is one paired test of two methods on n patients, half of them positive, with scores rounded to a
-thousandth (many ties). Every implementation gets the same scores in memory; the median over the repeats
-counts, reading and starting R do not. The obvious version compares every pair, so it stops at 10,000 patients
-(800 MB at more). The ratio is other / ours: above 1 ours is faster.
+thousandth (many ties). Every implementation gets the same scores in memory; reading and starting R do not
+count. The obvious version compares every pair, so it stops at 10,000 patients (800 MB at more).
+
+    python -m benchmarks.delong [--largest N] [--repeats K]
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
-import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,11 +23,13 @@ import numpy as np
 from scipy.stats import norm
 from tqdm import tqdm
 
+from benchmarks.record import Run, keep, parser
 from model_export.statistics.auc import delong_test
 from model_export.statistics.figure import BoolArray, FloatArray
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 LARGEST_OBVIOUS = 10_000
+PROC, OBVIOUS = "R, pROC", "every pair, in NumPy"
 
 TIME_PROC = """
 suppressWarnings(suppressMessages(library(pROC)))
@@ -80,22 +78,24 @@ def ours(a: FloatArray, b: FloatArray, positive: BoolArray) -> float:
     return p_value
 
 
-def timed(work: Callable[[], float], repeats: int) -> tuple[float, float]:
-    """Median seconds of a call and its result; short calls are repeated until they fill 20 ms."""
+def timed(work: Callable[[], float], repeats: int) -> tuple[list[float], float]:
+    """Milliseconds of a call and its result; short calls are repeated until they fill 20 ms."""
     begin = time.perf_counter()
     result = work()
     rounds = max(1, int(0.02 / max(time.perf_counter() - begin, 1e-9)))
-    seconds = []
+    times_ms = []
     for _ in range(repeats):
         begin = time.perf_counter()
         for _ in range(rounds):
             result = work()
-        seconds.append((time.perf_counter() - begin) / rounds)
-    return statistics.median(seconds), result
+        times_ms.append(1e3 * (time.perf_counter() - begin) / rounds)
+    return times_ms, result
 
 
-def timed_proc(a: FloatArray, b: FloatArray, positive: BoolArray, repeats: int) -> tuple[float, float] | None:
-    """Median seconds of pROC for the same test and its p-value; None without R or pROC."""
+def timed_proc(
+    a: FloatArray, b: FloatArray, positive: BoolArray, repeats: int
+) -> tuple[list[float], float] | None:
+    """Milliseconds of pROC for the same test and its p-value; None without R or pROC."""
     program = shutil.which("Rscript")
     if program is None:
         return None
@@ -118,49 +118,40 @@ def timed_proc(a: FloatArray, b: FloatArray, positive: BoolArray, repeats: int) 
     if done.returncode:
         return None
     answers = [line.split() for line in done.stdout.splitlines()]
-    return statistics.median(float(seconds) for seconds, _ in answers), float(answers[-1][1])
+    return [1e3 * float(seconds) for seconds, _ in answers], float(answers[-1][1])
 
 
-def measure(n: int, repeats: int) -> dict[str, float | int | None]:
-    """One row: seconds of each, ratios, and how far the p-values are apart."""
+def compared(run: Run, n: int, repeats: int) -> None:
+    """One size: milliseconds of each, and how far the p-values are apart."""
     a, b, positive = draw(n)
-    our_seconds, our_p = timed(lambda: ours(a, b, positive), repeats)
-    row: dict[str, float | int | None] = {"n": n, "ours_s": our_seconds, "p": our_p}
-    others = {
-        "proc": timed_proc(a, b, positive, repeats),
-        "obvious": timed(lambda: obvious(a, b, positive), repeats) if n <= LARGEST_OBVIOUS else None,
-    }
-    for name, answer in others.items():
-        row[f"{name}_s"] = None if answer is None else answer[0]
-        row[f"{name}_over_ours"] = None if answer is None else answer[0] / our_seconds
-        row[f"{name}_p_gap"] = None if answer is None else abs(answer[1] - our_p)
-    return row
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--largest", type=int, default=SIZES[-1], help="largest number of patients")
-    parser.add_argument("--repeats", type=int, default=5, help="measurements per number; the median counts")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args()
-    sizes = [n for n in SIZES if n <= options.largest]
-    rows = [measure(n, options.repeats) for n in tqdm(sizes, disable=None, file=sys.stderr)]
-    if options.json:
-        print(json.dumps({"benchmark": "delong", "rows": rows}, indent=1))
+    name = f"paired test, {n:,} patients"
+    our_ms, our_p = timed(lambda: ours(a, b, positive), repeats)
+    run.measure(name, our_ms, "ms")
+    proc = timed_proc(a, b, positive, repeats)
+    if proc is None:
+        run.absent(name, PROC, "R or its package pROC is not installed")
+    else:
+        run.compare(name, PROC, proc[0])
+        run.note(f"{name}: the p-values of ours and pROC differ by {abs(proc[1] - our_p):.1g}.")
+    if n > LARGEST_OBVIOUS:
+        run.absent(name, OBVIOUS, "it would take gigabytes")
         return
-    print(f"{'n':>9} {'ours':>11} {'pROC':>11} {'ratio':>8} {'obvious':>11} {'ratio':>8}")
-    for row in rows:
-        cells = [_milliseconds(row["ours_s"])]
-        for name in ("proc", "obvious"):
-            ratio = row[f"{name}_over_ours"]
-            cells += [_milliseconds(row[f"{name}_s"]), "-" if ratio is None else f"{ratio:.1f}x"]
-        print(f"{row['n']:>9} {cells[0]:>11} {cells[1]:>11} {cells[2]:>8} {cells[3]:>11} {cells[4]:>8}")
+    obvious_ms, _ = timed(lambda: obvious(a, b, positive), repeats)
+    run.compare(name, OBVIOUS, obvious_ms)
 
 
-def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{1000 * seconds:.3f} ms"
+def main() -> int:
+    """Measure, keep, print."""
+    options = parser(__doc__)
+    options.add_argument("--largest", type=int, default=SIZES[-1], help="largest number of patients")
+    options.add_argument("--repeats", type=int, default=5, help="measurements per number")
+    chosen = options.parse_args()
+    largest, repeats = (100, 1) if chosen.smoke else (chosen.largest, chosen.repeats)
+    run = Run()
+    for n in tqdm([n for n in SIZES if n <= largest], disable=None, file=sys.stderr):
+        compared(run, n, repeats)
+    return keep("delong", run, chosen)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -208,13 +208,17 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--parameters", type=Path, help="trained network.safetensors of a work folder")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave torch.compile out")
-    parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--results", type=Path, default=RESULT.parent, help="folder of the result file")
+    parser.add_argument("--smoke", action="store_true", help="some seconds; the numbers mean nothing")
     options = parser.parse_args()
+    if options.smoke:
+        options.rounds, options.compile = 1, False
     bundle = load_bundle(DEMO)
     with tempfile.TemporaryDirectory() as folder:
         report = report_of(bundle, _exact_graph(Path(folder), options.parameters), options)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    options.results.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report, indent=1)
+    (options.results / RESULT.name).write_text(f"{text}\n", encoding="utf-8")
     single, pair, ceiling = report["one_acquisition"], report["two_at_once"], report["ceiling_gops"]
     assert isinstance(single, dict)
     assert isinstance(pair, dict)
@@ -229,7 +233,7 @@ def main() -> int:
     for name, value, limit, met in budgets(single):
         print(f"budget {name} {value:.2f} {limit:g} {'met' if met else 'missed'}")
         missed += not met
-    return 1 if missed else 0
+    return 1 if missed and not options.smoke else 0
 
 
 def _exact_graph(folder: Path, parameters: Path | None) -> Path | None:

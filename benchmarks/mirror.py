@@ -1,19 +1,22 @@
-"""What the bedside page's live picture costs the display, and how old it is: `make bench ONLY=mirror`.
+"""What the bedside page's live picture costs the display, and how old it is.
 
-The same video in turn: a graph without a mirror, one whose gate is closed, one that is watched. The age runs
+The same video in turn: a graph that is watched, one whose gate is closed, one without a mirror. The age runs
 from a frame's arrival in the appliance to the coded picture in the hand of a watcher.
+
+    python -m benchmarks.mirror
 """
 
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
+from benchmarks.record import Run, keep, parser
 from firmware_app.video.mirror import Mirror
 from firmware_app.video.pipeline import Pipeline, open_pipeline
 from firmware_app.video.sources import PhantomSource
@@ -26,15 +29,35 @@ LAUNCH = (
 )
 
 
-def main() -> None:
-    """Print one line per round and way."""
-    for number in range(ROUNDS):
-        for way in ("without", "closed", "watched"):
-            print(f"round {number + 1}  {way:8} {measured(way)}", flush=True)
+def main() -> int:
+    """Measure, keep, print."""
+    options = parser(__doc__).parse_args()
+    rounds, seconds = (1, 1.0) if options.smoke else (ROUNDS, SECONDS)
+    ways: dict[str, list[Observed]] = {"watched": [], "closed": [], "without": []}
+    for _ in range(rounds):
+        for way, found in ways.items():
+            found.append(measured(way, seconds))
+    run = Run()
+    for what, unit in (("display latency, p99", "ms"), ("frames lost by the display", "frames"),
+                       ("processor", "%")):  # fmt: skip
+        run.measure(f"watched: {what}", [one.figures[what] for one in ways["watched"]], unit)
+        for way, label in (("closed", "gate closed"), ("without", "no mirror")):
+            run.compare(f"watched: {what}", label, [one.figures[what] for one in ways[way]])
+    run.measure("age of a picture", [age for one in ways["watched"] for age in one.ages_ms], "ms")
+    run.note("A mirror can only cost something: a ratio of 1 says that it costs nothing.")
+    return keep("mirror", run, options)
 
 
-def measured(way: str) -> str:
-    """Drops, display latency, processor time and ages, in words."""
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Figures of one way by name, and the ages of the pictures that a watcher got."""
+
+    figures: dict[str, float]
+    ages_ms: list[float]
+
+
+def measured(way: str, seconds: float) -> Observed:
+    """Drops, display latency, processor time and ages."""
     mirror = None if way == "without" else Mirror()
     if mirror is not None:
         mirror.hide(())
@@ -50,39 +73,38 @@ def measured(way: str) -> str:
                 time.sleep(0.05)
             source = PhantomSource(socket, width, height, FRAMES_PER_SECOND)
             with open_pipeline(source, None, None, mirror) as pipeline:
-                return observed(pipeline, mirror if way == "watched" else None)
+                return observed(pipeline, mirror if way == "watched" else None, seconds)
         finally:
             sender.kill()
             sender.wait()
 
 
-def observed(pipeline: Pipeline, watched: Mirror | None) -> str:
+def observed(pipeline: Pipeline, watched: Mirror | None, seconds: float) -> Observed:
     """The figures of an open pipeline whose frames are taken as fast as they come."""
     stop = threading.Event()
     analysis = threading.Thread(target=lambda: [None for _ in pipeline.frames(stop)], name="analysis")
     analysis.start()
     time.sleep(1.0)
     spent_s, began_s = time.process_time(), time.monotonic()
-    ages_ms = [] if watched is None else ages_of(watched)
-    time.sleep(max(0.0, began_s + SECONDS - time.monotonic()))
+    ages_ms = [] if watched is None else ages_of(watched, seconds)
+    time.sleep(max(0.0, began_s + seconds - time.monotonic()))
     cpu = 100 * (time.process_time() - spent_s) / (time.monotonic() - began_s)
     counted = pipeline.statistics()
     stop.set()
     analysis.join()
     late = counted.display_latency
-    shown = "nothing displayed" if late is None else f"p50 {late.p50_ms:.2f} ms, p99 {late.p99_ms:.2f} ms"
-    line = (
-        f"{counted.displayed} displayed, {counted.dropped_display} lost, {shown}, {cpu:.0f} % of a processor"
-    )
-    if not ages_ms:
-        return line
-    middle, high = np.percentile(ages_ms, (50, 99))
-    return f"{line}; {len(ages_ms)} pictures, age p50 {middle:.1f} ms, p99 {high:.1f} ms"
+    assert late is not None, "nothing was displayed"
+    figures = {
+        "display latency, p99": late.p99_ms,
+        "frames lost by the display": float(counted.dropped_display),
+        "processor": cpu,
+    }
+    return Observed(figures, ages_ms)
 
 
-def ages_of(mirror: Mirror) -> list[float]:
+def ages_of(mirror: Mirror, seconds: float) -> list[float]:
     """Watch, and note how old each picture is when it comes."""
-    came, ages_ms, until_s = threading.Event(), [], time.monotonic() + SECONDS
+    came, ages_ms, until_s = threading.Event(), [], time.monotonic() + seconds
     with mirror.watch(came.set):
         while time.monotonic() < until_s:
             if came.wait(0.5) and (newest := mirror.newest) is not None:
@@ -92,4 +114,4 @@ def ages_of(mirror: Mirror) -> list[float]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

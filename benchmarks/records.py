@@ -1,17 +1,14 @@
 """What the records cost on this machine's disk: a line of the audit log, cutting crops, keeping, sealing.
 
-    python benchmarks/records.py FOLDER [--repeats N] [--json]
+`note` waits for the disk on the frame loop, twice a line; `cut` cuts the crops there and waits for nothing;
+`keep` and `seal` run on a thread of their own.
 
-FOLDER lies on the disk that is to be measured, e.g. /var/lib/fibrostage. `note` waits for the disk on the
-frame loop, twice a line; `cut` cuts the crops there and waits for nothing; `keep` and `seal` run on a thread
-of their own.
+    python -m benchmarks.records --folder /var/lib/fibrostage [--repeats N]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,6 +19,7 @@ from uuid import UUID
 import numpy as np
 from pydantic import JsonValue
 
+from benchmarks.record import Run, keep, parser
 from firmware_app.crop import crop_pair
 from firmware_app.journey import Crops, Frame, Roi, Square
 from firmware_app.records.archive import packed, write_whole
@@ -34,15 +32,13 @@ LINE: JsonValue = {"text": "x" * 1300}
 """About as long as an acquisition's message."""
 
 
-def main() -> None:
-    """Print median, 99th percentile and largest of each, in ms."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--repeats", type=int, default=300)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+def main() -> int:
+    """Measure, keep, print."""
+    options = parser(__doc__)
+    options.add_argument("--folder", type=Path, help="on the disk in question; default: a temporary one")
+    options.add_argument("--repeats", type=int, default=300)
+    arguments = options.parse_args()
+    repeats, run = 3 if arguments.smoke else arguments.repeats, Run()
     pixels = np.random.default_rng(1).integers(0, 256, (1080, 1440, 3), np.uint8)
     frame = Frame(pixels, 0, 0, 0)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
@@ -56,12 +52,11 @@ def main() -> None:
             "keep": lambda: write_whole(folder / "kept", packed(pair_of(crops))),
             "seal": lambda: write_whole(folder / "sealed", archive),
         }
-        for task, run in tasks.items():
-            times = sorted(timed_ms(run) for _ in range(arguments.repeats))
-            row = (statistics.median(times), times[int(0.99 * len(times))], times[-1])
-            told = dict(zip(("median_ms", "p99_ms", "max_ms"), row, strict=True))
-            print(json.dumps({"task": task, **told}) if arguments.json else f"{task:5s} {told}")
+        for task, work in tasks.items():
+            run.measure(task, [timed_ms(work) for _ in range(repeats)], "ms")
         audit.close()
+    run.note(f"On the disk of {arguments.folder or 'the temporary folder'}.")
+    return keep("records", run, arguments)
 
 
 def pair_of(crops: Crops) -> dict[str, bytes]:
@@ -77,4 +72,4 @@ def timed_ms(run: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -223,8 +223,12 @@ def main() -> int:
     parser.add_argument("--text-every", type=int, default=1, help="read the texts of every n-th chunk only")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--work", type=Path, help="folder of the finished chunks; default: a temporary one")
-    parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--results", type=Path, default=RESULT.parent, help="folder of the result file")
+    parser.add_argument("--smoke", action="store_true", help="some seconds; the numbers mean nothing")
     arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments.frames = arguments.negatives = arguments.processes = 1
+        arguments.work = Path(tempfile.mkdtemp())
     folder = arguments.work or Path(tempfile.gettempdir()) / f"fibrostage-screen-accuracy-{arguments.seed}"
     folder.mkdir(parents=True, exist_ok=True)
     jobs = jobs_of(arguments.frames, arguments.negatives, arguments.seed, arguments.text_every)
@@ -234,15 +238,17 @@ def main() -> int:
             rows += done.result()
             progress.update()
     report = report_of(rows, arguments)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(report, indent=1, default=float) + "\n")
+    if not arguments.smoke:
+        arguments.results.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(report, indent=1, default=float)
+        (arguments.results / RESULT.name).write_text(f"{text}\n", encoding="utf-8")
     chains = [c.value for c in Chain if any(row.get("chain") == c.value for row in swe_of(rows))]
     by_chain = {name: figures_of([r for r in swe_of(rows) if r["chain"] == name]) for name in chains}
     print("\n".join(table_of({**by_chain, "all": figures_of(swe_of(rows))})))
     criteria = criteria_of(rows)
     for name, (measured, asked, met) in criteria.items():
         print(f"{'met    ' if met else 'NOT MET'}  {name:52s} {measured}  (asked: {asked})")
-    return 0 if all(met for _, _, met in criteria.values()) else 1
+    return 0 if arguments.smoke or all(met for _, _, met in criteria.values()) else 1
 
 
 if __name__ == "__main__":
