@@ -48,6 +48,7 @@ class Request:
         views: views of each picture, the plain one included.
         options: how to train.
         processes: how many draw patients at once.
+        cohort: folder in `work` that holds a prepared cohort; None draws a virtual one of these sizes.
     """
 
     weights: Path | None
@@ -60,6 +61,7 @@ class Request:
     views: int
     options: TrainingOptions
     processes: int = 2
+    cohort: str | None = None
 
 
 def make_trained(request: Request) -> TrainedRun:
@@ -93,7 +95,9 @@ def make_trained(request: Request) -> TrainedRun:
 
 
 def _cohort(request: Request) -> Path:
-    """The folder of the drawn cohort."""
+    """The folder of the cohort, which is drawn if none was given."""
+    if request.cohort is not None:
+        return request.work / request.cohort
     seen_by = [Path(firmware_app.__file__).parent / part for part in SEEN_BY_THE_COHORT]
     source = work.source_key(Path(calibration.__file__).parent, *seen_by, *_modules(*DRAWS_THE_COHORT))
     sizes = (request.patients_train, request.patients_test)
@@ -176,8 +180,7 @@ def _provenance(request: Request, seen: Path) -> dict[str, str | int | float]:
         "initial_weights_sha256": weights,
         "weights_range": request.input_range.value,
         "cohort": seen.name,
-        "patients_train": request.patients_train,
-        "patients_test": request.patients_test,
+        **{f"patients_{split}": int(load_cohort(seen, split).stage.size) for split in cohort.SPLITS},
         "views": request.views,
         "device": this_machine().device.type,
         "precision": this_machine().precision,
