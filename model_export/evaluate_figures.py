@@ -6,11 +6,12 @@ bytes.
 
 from __future__ import annotations
 
+import base64
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
@@ -24,25 +25,42 @@ from model_export.statistics.calibration_curve import ReliabilityBin
 PANELS = tuple(reversed(THRESHOLDS))
 """S4, >=S3, >=S2: the order of the paper's tables and figures."""
 
+Dash: TypeAlias = "str | tuple[float, tuple[float, ...]]"
+"""A line style as matplotlib takes it."""
+
+Styles: TypeAlias = "dict[str, tuple[str, Dash]]"
+"""Colour and dash by method."""
+
+Line: TypeAlias = "Callable[[Axes, str, MethodResult, str, Dash], None]"
+
 _STYLE = Path(__file__).parent / "templates" / "figures.mplstyle"
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#B8860B", "#444444")
 """Okabe and Ito's palette, told apart by colour-blind readers; yellow is darkened to be seen on white."""
+
+_DASHES: tuple[Dash, ...] = (
+    "-",
+    (0, (6, 2)),
+    (0, (6, 2, 1.2, 2)),
+    (0, (3, 1.5)),
+    (0, (8, 2, 1.2, 2, 1.2, 2)),
+    (0, (10, 3)),
+    (0, (4, 1.5, 4, 1.5, 1.2, 1.5)),
+)
+"""A dash for every colour: the lines are told apart in print without colours too."""
 
 _GREY = "#B0B0B0"
 
 
 @dataclass(frozen=True, slots=True)
 class FigureFile:
-    """A drawn figure: its name without suffix, its words, and its SVG."""
+    """A drawn figure: its name without suffix, its words, and the picture as a data address for a page."""
 
     name: str
     title: str
     caption: str
-    svg: str
-
-
-Line = Callable[[Axes, str, MethodResult, str, str], None]
+    alt: str
+    address: str
 
 
 def label_of(threshold: str) -> str:
@@ -56,59 +74,119 @@ def draw_figures(result: CohortResult, folder: Path) -> tuple[FigureFile, ...]:
     Raises:
         OSError: the folder cannot be written.
     """
-    fitted = " Probabilities by a logistic curve fitted on these very patients: optimistic."
-    caution = fitted if result.optimistic else ""
-    with mpl.rc_context(fname=_STYLE):
-        roc = _save(_roc_canvas(result), folder, "roc")
-        calibration = _save(_calibration_canvas(result), folder, "calibration")
-        decision = _save(_decision_canvas(result), folder, "decision")
-    return (
-        FigureFile(
+    roc = save_figure(
+        lambda: _roc_canvas(result),
+        folder,
+        Words(
             "roc",
             "ROC curves",
             "Patients are the unit; AUC beside each name. A dot marks the cut-off of the tables.",
-            roc,
         ),
-        FigureFile(
+    )
+    return roc, calibration_figure(result, folder), decision_figure(result, folder)
+
+
+def calibration_figure(result: CohortResult, folder: Path) -> FigureFile:
+    """Draw how far the probabilities of every method can be taken at their word; raises OSError."""
+    return save_figure(
+        lambda: _calibration_canvas(result),
+        folder,
+        Words(
             "calibration",
             "Reliability",
             "Observed share against predicted probability, ten bins of equal width, with exact 95 % "
-            f"intervals; larger dots hold more patients.{caution}",
-            calibration,
-        ),
-        FigureFile(
-            "decision",
-            "Decision curves",
-            "Net benefit of acting on the score, beside acting on everybody (grey curve) and on nobody (grey "
-            f"line).{caution}",
-            decision,
+            f"intervals; larger dots hold more patients.{_caution(result)}",
         ),
     )
 
 
-def _save(canvas: Canvas, folder: Path, name: str) -> str:
-    """Write PNG and SVG without dates and return the SVG."""
-    canvas.draw_without_rendering()
-    canvas.set_layout_engine("none")  # laid out once, for both files
-    canvas.savefig(folder / f"{name}.png", metadata={"Software": None})
-    canvas.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
-    return (folder / f"{name}.svg").read_text(encoding="utf-8")
+def decision_figure(result: CohortResult, folder: Path) -> FigureFile:
+    """Draw the net benefit of every method; raises OSError."""
+    return save_figure(
+        lambda: _decision_canvas(result),
+        folder,
+        Words(
+            "decision",
+            "Decision curves",
+            "Net benefit of acting on the score, beside acting on everybody (grey curve) and on nobody (grey "
+            f"line).{_caution(result)}",
+        ),
+    )
+
+
+def _caution(result: CohortResult) -> str:
+    fitted = " Probabilities by a logistic curve fitted on these very patients: optimistic."
+    return fitted if result.optimistic else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a figure is called.
+
+    Attributes:
+        name: of its files, without suffix.
+        title: in bold under it.
+        caption: after the title.
+        alt: the figure in words, for those who do not see it; empty: its title and the three thresholds.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str = ""
+
+
+def save_figure(
+    draw: Callable[[], Canvas], folder: Path, words: Words, *, photographs: bool = False
+) -> FigureFile:
+    """Draw in the project's style and write PNG and SVG without dates.
+
+    Args:
+        draw: gives the canvas; called with the style in force.
+        folder: where both files go.
+        words: what the figure is called.
+        photographs: pages get the PNG, which is smaller then, instead of the SVG.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with mpl.rc_context(fname=_STYLE):
+        canvas = draw()
+        canvas.draw_without_rendering()
+        canvas.set_layout_engine("none")  # laid out once, for both files
+        canvas.savefig(folder / f"{words.name}.png", metadata={"Software": None})
+        canvas.savefig(folder / f"{words.name}.svg", metadata={"Date": None, "Creator": None})
+    kind, suffix = ("png", "png") if photographs else ("svg+xml", "svg")
+    picture = base64.b64encode((folder / f"{words.name}.{suffix}").read_bytes()).decode()
+    alt = words.alt or f"{words.title} for the thresholds S4, at least S3 and at least S2"
+    # As an image of its own: the ids of two drawings on one page cannot meet.
+    return FigureFile(words.name, words.title, words.caption, alt, f"data:image/{kind};base64,{picture}")
 
 
 def _roc_canvas(result: CohortResult) -> Canvas:
     canvas = Canvas(figsize=(11.0, 4.0), layout="constrained")
+    styles = line_styles(list(next(iter(result.methods.values()))))
     for axes, threshold in zip(canvas.subplots(1, 3), PANELS, strict=True):
-        _unit_square(axes)
-        axes.set_xlabel("1 - specificity")
-        axes.set_ylabel("Sensitivity")
-        _lines(axes, result, threshold, _roc_line, "lower right")
+        roc_panel(axes, result, threshold, styles)
     return canvas
 
 
+def roc_panel(axes: Axes, result: CohortResult, threshold: Threshold, styles: Styles) -> None:
+    """ROC curves of the methods that have a style, and the AUC of each in the legend."""
+    unit_square(axes)
+    axes.set_xlabel("1 - specificity")
+    axes.set_ylabel("Sensitivity")
+    _lines(axes, result, threshold, _roc_line, styles)
+    if not _legend(axes, "lower right"):
+        _empty(axes)
+
+
 def _decision_canvas(result: CohortResult) -> Canvas:
-    canvas = Canvas(figsize=(11.0, 3.6), layout="constrained")
+    canvas = Canvas(figsize=(11.0, 4.1), layout="constrained")
     at = np.linspace(0.001, 0.99, 200)
-    for axes, threshold in zip(canvas.subplots(1, 3), PANELS, strict=True):
+    styles = line_styles(list(next(iter(result.methods.values()))))
+    panels = canvas.subplots(1, 3)
+    for axes, threshold in zip(panels, PANELS, strict=True):
         prevalence = sum(result.stage_counts[threshold.stage :]) / result.n_patients
         axes.plot(at, prevalence - (1.0 - prevalence) * at / (1.0 - at), color=_GREY, linewidth=1.2, zorder=0)
         axes.axhline(0.0, color=_GREY, linewidth=1.2, zorder=0)
@@ -116,40 +194,48 @@ def _decision_canvas(result: CohortResult) -> Canvas:
         axes.set_ylim(-0.06, max(prevalence, 0.1) * 1.1)
         axes.set_xlabel("Threshold probability")
         axes.set_ylabel("Net benefit")
-        _lines(axes, result, threshold, _decision_line, "lower left")
+        _lines(axes, result, threshold, _decision_line, styles)
+        if not axes.get_legend_handles_labels()[1]:
+            _empty(axes)
+    # One legend for all panels, beside them: a curve may go anywhere within.
+    entries = {
+        name: line for axes in panels for line, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    if entries:
+        canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=9)
     return canvas
 
 
-def _lines(
-    axes: Axes,
-    result: CohortResult,
-    threshold: Threshold,
-    line: Line,
-    place: Literal["lower right", "lower left"],
-) -> None:
-    """One line per method, a title and a legend; or the reason why the panel is empty."""
+def _lines(axes: Axes, result: CohortResult, threshold: Threshold, line: Line, styles: Styles) -> None:
+    """A title and one line per method that has a style."""
     axes.set_title(label_of(threshold.name))
     methods = result.methods[threshold.name]
-    for name, (colour, dash) in _styles(list(methods)).items():
-        line(axes, name, methods[name], colour, dash)
-    if axes.get_legend_handles_labels()[1]:
+    for name, (colour, dash) in styles.items():
+        if name in methods:
+            line(axes, name, methods[name], colour, dash)
+
+
+def _legend(axes: Axes, place: Literal["lower right", "upper right"]) -> bool:
+    """A legend, unless nothing was drawn."""
+    drawn = bool(axes.get_legend_handles_labels()[1])
+    if drawn:
         axes.legend(loc=place)
-    else:
-        _empty(axes)
+    return drawn
 
 
-def _styles(names: list[str]) -> dict[str, tuple[str, str]]:
+def line_styles(names: Sequence[str]) -> Styles:
     """A colour and a dash per method; the twin without transfer learning is its method's colour, dotted."""
     own = [name for name in names if base_of(name) == name or base_of(name) not in names]
-    wheel = itertools.cycle((colour, dash) for dash in ("-", "--", "-.") for colour in _COLOURS)
+    wheel = itertools.cycle(zip(_COLOURS, _DASHES, strict=True))
     styles = dict(zip(own, wheel, strict=False))
-    return {name: styles.get(name) or (styles[base_of(name)][0], ":") for name in names}
+    dots = itertools.count(1.2, 1.6)
+    return {name: styles.get(name) or (styles[base_of(name)][0], (0, (1.2, next(dots)))) for name in names}
 
 
-def _roc_line(axes: Axes, name: str, method: MethodResult, colour: str, dash: str) -> None:
+def _roc_line(axes: Axes, name: str, method: MethodResult, colour: str, dash: Dash) -> None:
     if method.roc is None or method.auc.value is None:
         return
-    axes.plot(*method.roc.T, dash, color=colour, label=f"{name}  {method.auc.value:.3f}")
+    axes.plot(*method.roc.T, linestyle=dash, color=colour, label=f"{name}  {method.auc.value:.3f}")
     if method.figures is None:
         return
     sensitivity, specificity = method.figures.sensitivity.value, method.figures.specificity.value
@@ -157,11 +243,11 @@ def _roc_line(axes: Axes, name: str, method: MethodResult, colour: str, dash: st
         axes.plot(1.0 - specificity, sensitivity, "o", color=colour)
 
 
-def _decision_line(axes: Axes, name: str, method: MethodResult, colour: str, dash: str) -> None:
+def _decision_line(axes: Axes, name: str, method: MethodResult, colour: str, dash: Dash) -> None:
     if method.probability is None:
         return
     curve = method.probability.decision
-    axes.plot(curve.threshold_probability, curve.net_benefit, dash, color=colour, label=name)
+    axes.plot(curve.threshold_probability, curve.net_benefit, linestyle=dash, color=colour, label=name)
 
 
 def _calibration_canvas(result: CohortResult) -> Canvas:
@@ -181,7 +267,7 @@ def _calibration_canvas(result: CohortResult) -> Canvas:
 
 
 def _reliability(axes: Axes, method: MethodResult) -> None:
-    _unit_square(axes)
+    unit_square(axes)
     if method.probability is None:
         _empty(axes)
         return
@@ -201,7 +287,7 @@ def _ends(one: ReliabilityBin) -> tuple[float, float]:
     return one.observed.low or 0.0, 1.0 if one.observed.high is None else one.observed.high
 
 
-def _unit_square(axes: Axes) -> None:
+def unit_square(axes: Axes) -> None:
     """The range of two fractions with the diagonal."""
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1.0, zorder=0)
     axes.set_xlim(-0.02, 1.02)

@@ -6,6 +6,7 @@ A figure stands as `name` beside `name_ci`, [low, high]; a null has its reason u
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from firmware_app.wording import NOTICE
@@ -20,7 +21,7 @@ FIGURES = ("sensitivity", "specificity", "ppv", "npv", "lr_pos", "lr_neg")
 
 
 def tables(
-    result: CohortResult, training: CohortResult | None, provenance: dict[str, str | int | None]
+    result: CohortResult, training: CohortResult | None, provenance: Mapping[str, str | int | float | None]
 ) -> dict[str, Json]:
     """The whole content of `tables.json`.
 

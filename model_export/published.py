@@ -14,6 +14,9 @@ from typing import Literal
 
 CohortName = Literal["training", "test"]
 
+COMPARED_WITH: dict[CohortName, tuple[str, str]] = {"training": ("GM", "EM"), "test": ("GM+LSM", "GM+EM")}
+"""The two methods that Table 3 compares all others with, one column of p-values each."""
+
 TRANSPOSED = frozenset({"APRI", "FIB-4", "LSM"})
 """Methods whose sensitivity and specificity the paper prints in each other's column."""
 
@@ -23,6 +26,8 @@ class PublishedRow:
     """One row of the paper: shares in per cent, `lr_pos` None where the paper prints a stroke.
 
     Attributes:
+        p_values: as printed; for a twin without transfer learning the one of Table 2, for all others those
+            against the two methods of `COMPARED_WITH` in Table 3, a stroke where none is given.
         transposed: sensitivity and specificity stand here the other way round than printed.
     """
 
@@ -35,6 +40,7 @@ class PublishedRow:
     npv: float
     lr_pos: float | None
     lr_neg: float
+    p_values: tuple[str, ...]
     transposed: bool
 
 
@@ -58,5 +64,6 @@ def _row(row: dict[str, str]) -> PublishedRow:
         npv=float(row["npv"]),
         lr_pos=float(row["lr_pos"]) if row["lr_pos"] else None,
         lr_neg=float(row["lr_neg"]),
+        p_values=tuple(row[key] for key in ("p_1", "p_2") if row[key]),
         transposed=transposed,
     )
