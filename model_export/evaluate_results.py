@@ -9,6 +9,7 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from model_export.errors import WrongInputError
 from model_export.evaluate_scores import THRESHOLDS, ScoreColumn, ScoreTable, Threshold
@@ -201,6 +202,8 @@ def _probability(
     """The score as a probability: as given, or by a logistic curve from training patients or these."""
     if column.is_probability:
         return _judged(column.patients, positive, "as given")
+    if column.is_log_odds:
+        return _judged(expit(column.patients), positive, "of the log-odds as given")
     if train is None:
         own = fit_probability(column.patients, positive)(column.patients)
         return _judged(own, positive, "logistic curve fitted on these very patients", optimistic=True)

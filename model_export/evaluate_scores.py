@@ -44,11 +44,13 @@ class ScoreColumn:
         images: (n_images,) as read.
         patients: (n_patients,) the mean over each patient's images.
         is_probability: the values are probabilities of this very threshold.
+        is_log_odds: they are its log-odds, which no file can say for itself.
     """
 
     images: FloatArray
     patients: FloatArray
     is_probability: bool
+    is_log_odds: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from firmware_app.wording import NOTICE
@@ -108,8 +109,21 @@ def _tables(title: str, cohort: CohortName, result: CohortResult) -> CohortTable
 
 
 def _varying(result: CohortResult) -> dict[str, Agreement]:
-    """Agreement of scores that a patient has several of; a serum score is the same for all his pictures."""
-    return {name: one for name, one in result.agreement.items() if one.within_patient_sd}
+    """Agreement by method or by column, of scores that differ between a patient's images.
+
+    Columns of one method that agree alike, as log-odds do that differ by a bias only, become one.
+    """
+    found: dict[str, Agreement] = {}
+    for column, one in result.agreement.items():
+        if not one.within_patient_sd:
+            continue
+        method = column.partition("@")[0]
+        known = found.get(method)
+        if known is None:
+            found[method] = one
+        elif not math.isclose(known.single.value or 0.0, one.single.value or 0.0, abs_tol=1e-6):
+            found[column] = one
+    return found
 
 
 def _sentences(content: object) -> list[str]:

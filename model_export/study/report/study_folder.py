@@ -2,7 +2,8 @@
 
 The folder holds
 
-- `train_scores.csv`, `test_scores.csv`: one row per image, as `evaluate` reads them;
+- `train_scores.csv`, `test_scores.csv`: one row per image, as `evaluate` reads them; `NAME@>=S2` and its like
+  are log-odds;
 - `train_patients.csv`, `test_patients.csv`: one row per patient, see `COLUMNS`; an empty cell is unknown;
 - `flow.json`: how many patients were left after each step, label to number, nested as one likes;
 - `curves.json`: {"TL": {"GM": {"head": [{"epoch", "train_loss", "validation_loss"}, ...], "top": [...]}}};
@@ -15,7 +16,7 @@ import csv
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,7 @@ def read_study(folder: Path) -> StudyFolder:
     test, train = read_scores(folder / "test_scores.csv", folder / "train_scores.csv", None)
     if train is None or test.patient_ids is None or train.patient_ids is None:
         raise WrongInputError(f"{folder}: the files of scores need a `patient` column")
-    scores: dict[Split, ScoreTable] = {"train": train, "test": test}
+    scores: dict[Split, ScoreTable] = {"train": _with_log_odds(train), "test": _with_log_odds(test)}
     record = _object(folder / "study.json")
     virtual = record.get("virtual", True)
     if not isinstance(virtual, bool):
@@ -124,6 +125,15 @@ def read_study(folder: Path) -> StudyFolder:
         record=record,
         virtual=virtual,
     )
+
+
+def _with_log_odds(table: ScoreTable) -> ScoreTable:
+    """The table with the study's own columns `NAME@THRESHOLD` known as what they are, log-odds."""
+    columns = {
+        name: replace(column, is_log_odds="@" in name and not column.is_probability)
+        for name, column in table.columns.items()
+    }
+    return replace(table, columns=columns)
 
 
 def _object(path: Path) -> dict[str, Json]:
