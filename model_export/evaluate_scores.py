@@ -2,7 +2,7 @@
 
 A column named `NAME` is the score of the method NAME for every threshold. A column named `NAME@>=S2`,
 `NAME@>=S3` or `NAME@S4` is its score for that threshold only (three networks, or the three outputs of an
-ordinal head); when all its values lie in [0, 1] it is taken for the probability of that threshold.
+ordinal head); when all values of all such columns of NAME lie in [0, 1] they are taken for probabilities.
 """
 
 from __future__ import annotations
@@ -248,13 +248,20 @@ def _table(
     number = {patient: index for index, patient in enumerate(known)}
     patient_of = np.array([number[i] for i in ids] if ids else range(len(rows)), dtype=np.int64)
     first = np.unique(patient_of, return_index=True)[1]
+    images = {column: np.array(values[column]) for column in scores}
+    certain = _methods_of_probabilities(images)
     return ScoreTable(
         name=found.file,
         sha256=hashlib.sha256(content).hexdigest(),
         stage=np.array(stages, dtype=np.int64)[first],
         patient_of_image=patient_of,
         patient_ids=tuple(known) if ids else None,
-        columns={column: _column(column, np.array(values[column]), patient_of) for column in scores},
+        columns={
+            column: _column(
+                found_images, patient_of, is_probability=_is_own(column) and _method_of(column) in certain
+            )
+            for column, found_images in images.items()
+        },
     )
 
 
@@ -322,10 +329,22 @@ def _check_patients(ids: list[str], stages: list[int], rows: list[Row], found: _
             found.add("patients with more than one stage", f"{_quoted(patient)} has {named}")
 
 
-def _column(name: str, images: FloatArray, patient_of: npt.NDArray[np.int64]) -> ScoreColumn:
+def _is_own(column: str) -> bool:
+    """Whether a column is a method's score for one threshold only."""
+    return _method_of(column) != column
+
+
+def _methods_of_probabilities(images: dict[str, FloatArray]) -> set[str]:
+    """Methods whose columns for single thresholds all lie in [0, 1]; log-odds of one of them may."""
+    own = [column for column in images if _is_own(column)]
+    beyond = {
+        _method_of(column) for column in own if not ((images[column] >= 0) & (images[column] <= 1)).all()
+    }
+    return {_method_of(column) for column in own} - beyond
+
+
+def _column(images: FloatArray, patient_of: npt.NDArray[np.int64], *, is_probability: bool) -> ScoreColumn:
     counts = np.bincount(patient_of)
     # One row per patient is passed through untouched, so that its ties stay ties.
     patients = images if counts.size == images.size else np.bincount(patient_of, weights=images) / counts
-    own = _method_of(name) != name
-    is_probability = own and bool(((images >= 0.0) & (images <= 1.0)).all())
     return ScoreColumn(images=images, patients=patients, is_probability=is_probability)

@@ -392,3 +392,15 @@ def test_a_byte_order_mark_and_spaces_are_read_over(tmp_path: Path) -> None:
     table, _ = read_scores(path, None, None)
     assert table.stage.tolist() == [0, 1, 3, 4]
     assert table.columns["LSM"].patients.tolist() == [4.1, 5.0, 9.5, 14.0]
+
+
+def test_log_odds_of_one_threshold_within_0_and_1_are_no_probabilities(tmp_path: Path) -> None:
+    """Only when the columns of all thresholds lie in [0, 1] are they taken for probabilities."""
+    rows = cohort(5)
+    for row in rows:
+        row |= {"N@>=S2": 0.5 + int(str(row["stage"])) / 10, "N@>=S3": 0.1, "N@S4": -0.4}
+        row |= {"P@>=S2": 0.9, "P@>=S3": 0.5, "P@S4": 0.1}
+    table, _ = read_scores(write(tmp_path / "scores.csv", rows), None, None)
+    found = {name: column.is_probability for name, column in table.columns.items() if "@" in name}
+    assert found == {name: name.startswith("P") for name in found}
+    assert len(found) == 6
