@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -76,13 +77,25 @@ def screen_reader(profile: str) -> ScreenReader:
 
 
 def examiner_of(
-    reader: ScreenReader, model: Model | None, new_id: Callable[[], UUID], *, previews: bool = False
+    reader: ScreenReader,
+    model: Model | None,
+    new_id: Callable[[], UUID],
+    *,
+    previews: bool = False,
+    texts: Executor | None = None,
 ) -> Examiner:
     """What an examination needs; without a model it decodes the stiffness, and no network scores."""
     if model is None:
         return Examiner(reader, None, LSM_RANGE_KPA, new_id)
-    bar_range_kpa = model.bundle.manifest.bar_range_kpa
-    return Examiner(reader, model.engine, bar_range_kpa, new_id, model.familiarity, previews=previews)
+    return Examiner(
+        reader,
+        model.engine,
+        model.bundle.manifest.bar_range_kpa,
+        new_id,
+        model.familiarity,
+        previews=previews,
+        texts=texts,
+    )
 
 
 def appliance_of(config: Config, opened: Opened, reader: ScreenReader) -> Appliance:

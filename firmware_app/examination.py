@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, wait
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from firmware_app.exam.events import (
 from firmware_app.health.stopwatch import Stage, Stopwatch
 from firmware_app.inference import Engine
 from firmware_app.inference.familiarity import Familiarity
-from firmware_app.journey import Crops, Frame, ImageScores, Rejected, ScreenReading
+from firmware_app.journey import Crops, Frame, ImageScores, Rejected, Roi, ScreenReading
 from firmware_app.screen import ScreenReader
 from firmware_app.screen.likeness import likeness_of
 from firmware_app.wording import Reason
@@ -40,6 +41,7 @@ class Examiner:
         familiarity: tells pictures that the networks cannot know; None: nobody does.
         stopwatch: times reading, cutting and scoring.
         previews: whether live pictures are scored now and then, see `preview`.
+        texts: reads the printed values while the networks score; None: they are read first, and then scored.
     """
 
     reader: ScreenReader
@@ -49,6 +51,7 @@ class Examiner:
     familiarity: Familiarity | None = None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     previews: bool = False
+    texts: Executor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,7 @@ class Subject:
 def examine(examiner: Examiner, subject: Subject) -> Acquired | Refused:
     """Read the text of a frozen frame with a Q-box, cut its crops and score them."""
     timing = examiner.stopwatch.timing
-    with timing(Stage.TEXT):
-        reading = examiner.reader.read_text(subject.frame, subject.reading)
+    reading, ahead = _read_and_score(examiner, subject)
     subject = replace(subject, reading=reading)
     with timing(Stage.CROP):
         crops = _crops_of(subject)
@@ -89,10 +91,7 @@ def examine(examiner: Examiner, subject: Subject) -> Acquired | Refused:
         or seen.crop_digests is None
     ):
         return _refused(examiner, seen, rejected or Rejected(Reason.NO_Q_BOX))
-    scores = None
-    if examiner.engine is not None:
-        with timing(Stage.SCORE):
-            scores = examiner.engine.score(crops)
+    scores = ahead.scores if ahead is not None and ahead.roi == reading.roi else _scored(examiner, crops)
     strange = _strange(examiner.familiarity, scores)
     if strange is not None:
         return _refused(examiner, seen, strange)
@@ -111,6 +110,43 @@ def examine(examiner: Examiner, subject: Subject) -> Acquired | Refused:
         freeze=seen.freeze,
     )
     return Acquired(examiner.new_id(), seen.at, acquisition)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """Scores of the square that was seen before any text was read; good for this very square of the frame."""
+
+    roi: Roi
+    scores: ImageScores | None
+
+
+def _read_and_score(examiner: Examiner, subject: Subject) -> tuple[ScreenReading, _Ahead | None]:
+    """The reading with its text, and the scores if somebody else reads meanwhile.
+
+    What was scored for nothing, as the text refuses the picture, costs no time: texts take longer.
+    """
+
+    def read() -> ScreenReading:
+        with examiner.stopwatch.timing(Stage.TEXT):
+            return examiner.reader.read_text(subject.frame, subject.reading)
+
+    ready = examiner.texts is not None and examiner.engine is not None and subject.reading.rejected is None
+    roi = examiner.reader.square(subject.frame) if ready else None
+    if examiner.texts is None or roi is None:
+        return read(), None
+    reading = examiner.texts.submit(read)
+    try:
+        ahead = _Ahead(roi, _scored(examiner, crop_pair(subject.frame, roi)))
+    finally:
+        wait((reading,))  # the reader belongs to this thread again
+    return reading.result(), ahead
+
+
+def _scored(examiner: Examiner, crops: Crops) -> ImageScores | None:
+    if examiner.engine is None:
+        return None
+    with examiner.stopwatch.timing(Stage.SCORE):
+        return examiner.engine.score(crops)
 
 
 def refuse(examiner: Examiner, subject: Subject, rejected: Rejected) -> Refused:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -31,8 +32,9 @@ from firmware_app.exam.keeping import from_bytes
 from firmware_app.exam.resumption import resumed
 from firmware_app.exam.state import Exam, Phase
 from firmware_app.inference import ChosenEngine
-from firmware_app.model import open_model
+from firmware_app.model import Opened, open_model
 from firmware_app.notify import ServiceManager
+from firmware_app.screen import ScreenReader
 from firmware_app.screen.banner_memory import BannerMemory
 from firmware_app.video.mirror import Mirror
 from firmware_app.video.pipeline import open_pipeline
@@ -58,13 +60,12 @@ def run(config: Config, stop: threading.Event, config_path: Path | None = None) 
         FibrostageError: the appliance cannot go on.
     """
     memory = BannerMemory(config.records.memory)  # first of all: it brings the salt of the banner's digests
-    reader = screen_reader(config.profile)
-    opened = open_model(config)
-    engine = None if opened.model is None else opened.model.engine
-    appliance = appliance_of(config, opened, reader)
-    examiner = examiner_of(reader, opened.model, uuid4, previews=True)
-    reader.warm_up()
     with ExitStack() as parts:
+        texts = parts.enter_context(ThreadPoolExecutor(1, thread_name_prefix="texts"))
+        reader, opened = prepared(config, texts)
+        engine = None if opened.model is None else opened.model.engine
+        appliance = appliance_of(config, opened, reader)
+        examiner = examiner_of(reader, opened.model, uuid4, previews=True, texts=texts)
         if engine is not None:
             parts.enter_context(closing(engine))
         inbox, outbox = Inbox(), parts.enter_context(closing(Outbox(config.mqtt.queue, config.mqtt.outbox)))
@@ -93,6 +94,22 @@ def run(config: Config, stop: threading.Event, config_path: Path | None = None) 
             if isinstance(step.event, StreamEnded) and step.event.error is not None:
                 raise SourceError(step.event.error)
         manager.stopping()
+
+
+def prepared(config: Config, texts: Executor) -> tuple[ScreenReader, Opened]:
+    """The reader, and the bundle that has passed its self-test; both are ready for the first frame.
+
+    The recogniser of texts is loaded on its own thread meanwhile: it is half as long in loading as the model.
+
+    Raises:
+        WrongInputError: the profile or the bundle cannot be used.
+        EngineError: no runtime can run the bundle that is configured.
+    """
+    reader = screen_reader(config.profile)
+    warm = texts.submit(reader.warm_up)
+    opened = open_model(config)
+    warm.result()
+    return reader, opened
 
 
 def exam_of(outbox: Outbox, bundle_id: str | None) -> Exam:

@@ -24,7 +24,6 @@ from firmware_app.bedside.files import OPEN_FILES, File, page_files
 from firmware_app.bedside.guard import Guard, cookie_names, refusal, session_of
 from firmware_app.bedside.orders import Orders, acquisition_id_of
 from firmware_app.bedside.streams import ALIVE_S, EVENTS, PICTURES, Bell, Pushed, events, pictures
-from firmware_app.bedside.summary import draw_summary
 from firmware_app.bedside.technician import Technician
 from firmware_app.bedside.view import page_state
 from firmware_app.bedside.words import Words, words_of
@@ -169,11 +168,14 @@ class BedsideApp:
         if request.query_params.get("exam") != str(snapshot.exam.id):
             return refusal(409)
         now, trusted = datetime.now(timezone.utc), self._parts.time_trusted()
+
+        def draw() -> bytes | None:
+            from firmware_app.bedside.summary import draw_summary  # noqa: PLC0415 - slow: only who prints pays
+
+            return draw_summary(snapshot, self._parts.board.album, now, time_trusted=trusted)
+
         async with self._one_drawing:
-            pdf = await asyncio.get_running_loop().run_in_executor(
-                self._parts.executor,
-                lambda: draw_summary(snapshot, self._parts.board.album, now, time_trusted=trusted),
-            )
+            pdf = await asyncio.get_running_loop().run_in_executor(self._parts.executor, draw)
         if pdf is None:
             return refusal(409)
         headers = {"content-disposition": 'attachment; filename="fibrostage-summary.pdf"'}

@@ -18,6 +18,7 @@ from firmware_app.journey import (
     Picture,
     Rect,
     Rejected,
+    Roi,
     ScreenReading,
     Stiffness,
     View,
@@ -124,6 +125,16 @@ class ScreenReader:
         printed = read_printed(frame.pixels, track.registration, self.profile)
         self._track = track = replace(track, printed=printed)
         return self._with_screen(frame.pixels, track, text_was_read=True)
+
+    def square(self, frame: Frame) -> Roi | None:
+        """The square that `read_text` will give for this frame, whatever it reads; nothing is remembered."""
+        kept = self._track, self._banner_place
+        track = self._tracked(frame.pixels, frame.pts_ns)
+        roi = None
+        if isinstance(track, _Track):
+            roi = self._with_screen(frame.pixels, track, text_was_read=False).roi
+        self._track, self._banner_place = kept
+        return roi
 
     def inspect(self, frame: Frame) -> ScreenReading:
         """Everything that is seen in one frame, text included."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -33,6 +33,8 @@ GAP_SHARE = 0.2
 """Share of the fullest row's ink that such a descender leaves between two lines."""
 MOST_LINES = 40
 """An area with more is no read-out."""
+LINES_REMEMBERED = 64
+"""Lines whose text is kept beside their pixels, 50 kB each; a screen has about twenty, in two looks each."""
 
 
 LOOKS = (4.0, 6.0, 2.5)
@@ -48,25 +50,41 @@ Row = tuple[Rect, ...]
 
 @cache
 def recogniser() -> Recogniser:
-    """Load the recogniser, once per process."""
-    from rapidocr import EngineType, RapidOCR  # noqa: PLC0415 - takes a second, and only a freeze needs it
+    """Load the recogniser, once per process; of RapidOCR's three networks this one alone."""
+    # Takes a second, and only a freeze needs it.
+    from rapidocr import EngineType  # noqa: PLC0415 - see above
+    from rapidocr.ch_ppocr_rec import TextRecInput, TextRecognizer  # noqa: PLC0415 - see above
+    from rapidocr.main import DEFAULT_CFG_PATH, root_dir  # noqa: PLC0415 - see above
+    from rapidocr.utils.parse_parameters import ParseParams  # noqa: PLC0415 - see above
 
     logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
-    engine = RapidOCR(
-        params={
-            "Global.log_level": "critical",
-            "Det.engine_type": EngineType.OPENVINO,
-            "Cls.engine_type": EngineType.OPENVINO,
-            "Rec.engine_type": EngineType.OPENVINO,
-            "EngineConfig.openvino.inference_num_threads": 1,
-        }
-    )
+    settings = ParseParams.load(DEFAULT_CFG_PATH)
+    settings.Rec.engine_type = EngineType.OPENVINO
+    settings.Rec.engine_cfg = {**settings.EngineConfig.openvino, "inference_num_threads": 1}
+    settings.Rec.model_root_dir = root_dir / "models"
+    settings.Rec.font_path = None
+    engine = TextRecognizer(settings.Rec)
 
     def recognise(line: Picture) -> str:
-        result = engine(line, use_det=False, use_cls=False, use_rec=True)
-        return result.txts[0] if result.txts else ""
+        texts = engine(TextRecInput(img=line)).txts
+        return str(texts[0]) if texts else ""
 
-    return recognise
+    return remembered(recognise, LINES_REMEMBERED)
+
+
+def remembered(recognise: Recogniser, most: int) -> Recogniser:
+    """The same recogniser, which reads the very same pixels once: most of a screen's lines never change.
+
+    Args:
+        recognise: a function of the pixels alone.
+        most: so many lines are kept, those that were asked for last.
+    """
+
+    @lru_cache(most)
+    def read(shape: tuple[int, ...], pixels: bytes) -> str:
+        return recognise(np.frombuffer(pixels, np.uint8).reshape(shape))
+
+    return lambda line: read(line.shape, line.tobytes())
 
 
 def locate_lines(gray: Gray, scale: float) -> list[Rect]:

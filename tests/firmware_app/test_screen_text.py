@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.profile import ScreenProfile
-from firmware_app.journey import ReadOut
+from firmware_app.journey import Picture, ReadOut
 from firmware_app.screen.grammar import (
     bar_maxima,
     parse_bar_maximum,
@@ -17,7 +17,7 @@ from firmware_app.screen.grammar import (
     parse_readout,
     parse_tick,
 )
-from firmware_app.screen.text import locate_lines
+from firmware_app.screen.text import locate_lines, recogniser, remembered
 
 
 @pytest.mark.parametrize(
@@ -170,3 +170,42 @@ def test_label_and_value_are_one_line() -> None:
     lines = locate_lines(area, 1.0)
     assert len(lines) == 2
     assert all(line.w > 170 for line in lines)
+
+
+def test_the_very_same_line_is_read_once() -> None:
+    """The same pixels say the same; another pixel or shape is another line; only so many are kept."""
+    asked: list[tuple[int, ...]] = []
+
+    def recognise(line: Picture) -> str:
+        asked.append(line.shape)
+        return f"{line.shape[1]}: {int(line.sum())}"
+
+    read = remembered(recognise, 2)
+    line = np.zeros((2, 6, 3), np.uint8)
+    assert read(line) == read(line.copy()) == "6: 0"
+    assert len(asked) == 1
+    other = line.copy()
+    other[1, 5, 2] = 1
+    assert read(other) == "6: 1"
+    assert read(line.reshape(2, 6, 3)[:, ::-1]) == "6: 0"
+    assert len(asked) == 2
+    assert read(line.reshape(3, 4, 3)) == "4: 0"
+    assert read(line) == "6: 0"
+    assert len(asked) == 3
+    assert read(other) == "6: 1"
+    assert len(asked) == 4
+
+
+def test_the_recogniser_reads_what_the_whole_rapidocr_reads() -> None:
+    """Loaded without the networks that find and turn lines, it gives the same text for a line."""
+    from rapidocr import EngineType, RapidOCR  # noqa: PLC0415 - takes a second
+
+    engines = {f"{part}.engine_type": EngineType.OPENVINO for part in ("Det", "Cls", "Rec")}
+    threads = {"EngineConfig.openvino.inference_num_threads": 1}
+    whole = RapidOCR(params={**engines, **threads, "Global.log_level": "critical"})
+    for text in ("Mean 5.3 kPa", "40", "Min 4.1 kPa Max 7.0 kPa SD 0.8 kPa Diam 20.0 mm"):
+        line = np.zeros((48, 24 * len(text), 3), np.uint8)
+        cv2.putText(line, text, (4, 34), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (220, 220, 220), 2)
+        found = whole(line, use_det=False, use_cls=False, use_rec=True).txts
+        assert recogniser()(line) == found[0]
+        assert found[0]
