@@ -8,7 +8,7 @@ that cannot change while it runs; and cairooverlay, which knows no I420: its two
 measured, without any drawing. Times are processor time of a frame, over all threads; those of GStreamer are
 the difference to the same graph without overlay.
 
-    python -m benchmarks.overlay_drawing [--repeats 7]
+    python -m benchmarks.overlay_drawing [--repeats 5]
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ LINES = (
 )  # fmt: skip
 """About what the two cards say."""
 GRAPH = "videotestsrc num-buffers=1 ! {caps} ! imagefreeze num-buffers={frames} ! {way}fakesink sync=false"
-FRAMES = 100
+FRAMES = 60
 CAIRO = "videoconvert ! video/x-raw,format=BGRA ! cairooverlay ! videoconvert ! video/x-raw,format=I420 ! "
 
 
@@ -201,7 +201,7 @@ def measure(run: Run, size: Size, repeats: int, frames: int) -> None:
 def main() -> int:
     """Measure, keep, print."""
     options = parser(__doc__)
-    options.add_argument("--repeats", type=int, default=7, help="turns; the median counts")
+    options.add_argument("--repeats", type=int, default=5, help="turns; the median counts")
     chosen = options.parse_args()
     Gst.init(None)
     run = Run()

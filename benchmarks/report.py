@@ -226,9 +226,9 @@ def _of_run(run: Run, name: str, other: str) -> float | None:
 
 def main() -> int:
     """Write the page from the committed results."""
-    from benchmarks.run import DEFAULT, LONG  # noqa: PLC0415 - it imports this module
+    from benchmarks.run import BY_NAME, DEFAULT  # noqa: PLC0415 - it imports this module
 
-    write_document(RESULTS, DOCUMENT, DEFAULT + LONG)
+    write_document(RESULTS, DOCUMENT, DEFAULT + BY_NAME)
     print("\n".join(budget_lines(RESULTS)))
     return 0
 

@@ -91,7 +91,7 @@ def test_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_benchmark_is_there() -> None:
     """Whatever the runner knows is a module, and is run once."""
-    names = run.DEFAULT + run.LONG
+    names = run.DEFAULT + run.BY_NAME
     assert len(set(names)) == len(names)
     folder = Path(run.__file__).parent
     assert [name for name in names if not (folder / f"{name}.py").exists()] == []
