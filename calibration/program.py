@@ -1,8 +1,12 @@
-"""How every program ends: 0 done, 1 the work failed, 2 wrong input; one clear line, never a traceback."""
+"""How every program ends: 0 done, 1 the work failed, 2 wrong input; one clear line, never a traceback.
+
+Only where many things are to be mended do further lines follow, one for each, beginning with "- ".
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -72,5 +76,7 @@ def run_program(  # noqa: PLR0911 - one return per way to end
 
 
 def _say(sentence: str, code: int) -> int:
-    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+    # A list of problems keeps its lines; all else is one.
+    lines = (" ".join(line.split()) for line in re.split(r"\n(?=- )", sentence))
+    print("error: " + "\n".join(lines), file=sys.stderr)
     return code

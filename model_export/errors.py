@@ -17,3 +17,7 @@ class CohortError(ExportError):
 
 class GateError(ExportError):
     """The exported or the INT8 graph does not say what the network says; no bundle is written."""
+
+
+class PictureError(ExportError):
+    """A picture of a cohort cannot be decoded; the sentence goes on after its file's name."""

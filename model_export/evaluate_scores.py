@@ -7,9 +7,7 @@ ordinal head); when all values of all such columns of NAME lie in [0, 1] they ar
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ import numpy.typing as npt
 
 from model_export.errors import WrongInputError
 from model_export.statistics.figure import BoolArray, FloatArray
+from model_export.table import Row, rows_of
 
 _SHOWN = 8
 """Lines named in one problem; the rest is counted."""
@@ -187,44 +186,11 @@ def _read(
     return None if found.by_kind else table
 
 
-Row = tuple[int, list[str]]
-"""Line number in the file and its fields."""
-
-
-def _rows(content: bytes, found: _Problems) -> tuple[list[str], list[Row]]:
-    """Header and rows of a CSV; problems of the file as a whole are noted."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        found.add("not a CSV: it is not UTF-8 text; save the table as CSV with commas")
-        return [], []
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    try:
-        lines = [
-            (reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))
-        ]
-    except csv.Error as error:
-        found.add(f"not a CSV ({error})")
-        return [], []
-    if not lines:
-        found.add("empty: a header and one row per patient are needed")
-        return [], []
-    header, rows = lines[0][1], lines[1:]
-    if not rows:
-        found.add("no patient: only a header was found")
-    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        found.add("not separated by commas; save the table as CSV with commas and decimal points")
-        return [], []
-    return header, rows
-
-
 def _table(
     content: bytes, patient_column: str | None, only: tuple[str, ...], found: _Problems
 ) -> ScoreTable | None:
     """Check the columns and cells and build the table; None when there was a problem."""
-    header, rows = _rows(content, found)
+    header, rows = rows_of(content, found.add)
     if not header:
         return None
     grouped_by = patient_column or ("patient" if "patient" in header else None)

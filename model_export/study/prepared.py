@@ -1,0 +1,155 @@
+"""A cohort folder made ready for training: the same arrays as a drawn cohort, and who is who.
+
+Into the target go, for each split, `SPLIT.npz` with `stage` (patients,) and `lsm_kpa` (patients, 5),
+`SPLIT_gray.npy` and `SPLIT_elastogram.npy` (patients, 5, 299, 299, 3; uint8 RGB), and `SPLIT_patients.csv` in
+the order of the arrays; then `flow.json`, and last `splits.json`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from calibration.phantom.options import write_whole
+from firmware_app.inference.graph import INPUT_SIDE
+from model_export.cohort import ACQUISITIONS, Split
+from model_export.errors import WrongInputError
+from model_export.study import splits as kept_splits
+from model_export.study.cohort_folder import missing_classes, read_cohort
+from model_export.study.cohort_tables import PatientRow
+from model_export.study.rules import (
+    BEFORE_PICTURES,
+    SERUM,
+    SERUM_RULE,
+    Flow,
+    Step,
+    apply_rules,
+    pictures_rule,
+)
+from model_export.study.seen import Seen, folder_of, look_at
+
+_FLOW = "flow.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A prepared cohort.
+
+    Attributes:
+        folder: with the arrays, see `load_cohort`.
+        flow: from the patients given to those studied.
+    """
+
+    folder: Path
+    flow: Flow
+
+
+def prepare_cohort(folder: Path, target: Path, seed: int, processes: int = 2) -> Prepared:
+    """Check a cohort, look at its pictures, apply the rules and split it; goes on where it was interrupted.
+
+    The first five usable pictures of a patient count. The flow of patients is printed on stderr.
+
+    Args:
+        folder: with patients.csv, images.csv and the pictures.
+        target: where the arrays go; made if it is not there.
+        seed: of the split, if the table has none.
+        processes: how many look at once; the arrays do not depend on it.
+
+    Raises:
+        WrongInputError: the cohort has faults, its rules leave a class empty, or it has changed since it was
+            prepared here.
+    """
+    if (target / kept_splits.FILE).is_file():
+        kept_splits.check_splits(target, folder, seed)
+        return load_prepared(target)
+    cohort = read_cohort(folder, processes)
+    patients, steps = apply_rules(BEFORE_PICTURES, cohort.patients, cohort.columns)
+    parts = folder_of(cohort, target)
+    seen = look_at(cohort, patients, parts, processes)
+    usable = {name: one.usable for name, one in seen.items()}
+    patients, more = apply_rules((pictures_rule(usable), SERUM_RULE), patients, cohort.columns)
+    splits = kept_splits.split_patients(patients, seed)
+    flow = _flow(len(cohort.patients), (*steps, *more), seen, splits)
+    print("\n".join(flow.lines()), file=sys.stderr)
+    _check_enough(folder, splits)
+    for split, rows in splits.items():
+        _assemble(split, rows, [seen[patient.id].file for patient in rows], target)
+    write_whole(target / _FLOW, (json.dumps(flow.to_json(), indent=1) + "\n").encode())
+    kept_splits.write_splits(target, splits, cohort.digests, seed)
+    shutil.rmtree(parts)
+    return Prepared(target, flow)
+
+
+def load_prepared(target: Path) -> Prepared:
+    """A cohort that `prepare_cohort` has finished."""
+    content = json.loads((target / _FLOW).read_text(encoding="utf-8"))
+    steps = tuple(Step(**step) for step in content.pop("steps"))
+    return Prepared(target, Flow(steps=steps, **content))
+
+
+def _flow(
+    given: int, steps: tuple[Step, ...], seen: dict[str, Seen], splits: dict[Split, list[PatientRow]]
+) -> Flow:
+    usable = sum(one.usable for one in seen.values())
+    refused: Counter[str] = sum((one.refused for one in seen.values()), Counter())
+    return Flow(
+        given=given,
+        steps=steps,
+        pictures_seen=usable + refused.total(),
+        pictures_usable=usable,
+        pictures_refused=dict(sorted(refused.items())),
+        included={split: len(rows) for split, rows in splits.items()},
+    )
+
+
+def _check_enough(folder: Path, splits: dict[Split, list[PatientRow]]) -> None:
+    staged = [(split, row.stage) for split, rows in splits.items() for row in rows if row.stage is not None]
+    missing = list(missing_classes(staged)) if staged else ["nobody is left"]
+    if missing:
+        raise WrongInputError(
+            f"too few patients of {folder} are left by the rules: {'; '.join(missing)}; add patients"
+        )
+
+
+def _assemble(split: Split, patients: Sequence[PatientRow], files: Sequence[Path], target: Path) -> None:
+    """Join the patients' files to one array each, and write who they are."""
+    shape = (len(files), ACQUISITIONS, INPUT_SIDE, INPUT_SIDE, 3)
+    pictures = {
+        name: np.lib.format.open_memmap(
+            target / f"{split}_{name}.npy", mode="w+", dtype=np.uint8, shape=shape
+        )
+        for name in ("gray", "elastogram")
+    }
+    lsm_kpa = []
+    for index, file in enumerate(files):
+        with np.load(file, allow_pickle=False) as part:
+            for name, array in pictures.items():
+                array[index] = part[name]
+            lsm_kpa.append(part["lsm_kpa"])
+    for array in pictures.values():
+        array.flush()
+    stage = np.array([patient.stage for patient in patients], dtype=np.int64)
+    np.savez(target / f"{split}.npz", stage=stage, lsm_kpa=np.stack(lsm_kpa))
+    write_whole(target / f"{split}_patients.csv", _table(patients).encode())
+
+
+def _table(patients: Sequence[PatientRow]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    age, *serum = SERUM
+    writer.writerow(("id", "stage", age, "sex", *serum))
+    for patient in patients:
+        numbers = {name: "" if value is None else f"{value:.10g}" for name, value in patient.values.items()}
+        writer.writerow(
+            (patient.id, patient.stage, numbers[age], patient.sex, *(numbers[name] for name in serum))
+        )
+    return text.getvalue()
