@@ -36,7 +36,7 @@ class Model:
 
     Attributes:
         bundle: checked.
-        engine: open and warmed up.
+        engine: open.
         familiarity: tells pictures that the networks cannot know; None: the bundle brings no such check.
         largest_difference: |dp| in the self-test; None: it was not asked for.
     """

@@ -137,7 +137,7 @@ class ChosenEngine:
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """An open engine, warmed up, and why it was chosen at the start."""
+    """An open engine, and why it was chosen at the start."""
 
     engine: ChosenEngine
     reason: str
@@ -146,7 +146,7 @@ class EngineChoice:
 def choose_engine(
     bundle: Bundle, threads: int = 0, engines: Path = ENGINES, *, shadow: bool = False
 ) -> EngineChoice:
-    """Open the best engine for this machine and warm it up.
+    """Open the best engine for this machine.
 
     Args:
         bundle: a checked bundle.

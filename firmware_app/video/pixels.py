@@ -110,13 +110,7 @@ def to_bgr(data: memoryview, layout: Layout) -> Picture:
     if layout.format == "BGRx":
         rows = _plane(data, layout, 0, 4 * width, height).reshape(height, width, 4)
         return np.asarray(cv2.cvtColor(rows, cv2.COLOR_BGRA2BGR), np.uint8)
-    planes = (
-        _plane(data, layout, 0, width, height),
-        _plane(data, layout, 1, width // 2, height // 2),
-        _plane(data, layout, 2, width // 2, height // 2),
-    )
-    packed = np.concatenate([plane.ravel() for plane in planes]).reshape(height * 3 // 2, width)
-    return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_I420), np.uint8)
+    return np.asarray(cv2.cvtColor(_packed(data, layout), cv2.COLOR_YUV2BGR_I420), np.uint8)
 
 
 def hatched(picture: Picture, areas: Sequence[Rect]) -> Picture:
@@ -128,6 +122,21 @@ def hatched(picture: Picture, areas: Sequence[Rect]) -> Picture:
         stripes = np.add.outer(np.arange(part.shape[0]), np.arange(part.shape[1])) // 6 % 2
         part[:] = np.where(stripes[:, :, None] > 0, 70, 44)
     return shown
+
+
+def _packed(data: memoryview, layout: Layout) -> npt.NDArray[np.uint8]:
+    """The planes of an I420 picture, one behind the other (height * 1.5, width); a view where they lie so."""
+    width, height, first = layout.width, layout.height, layout.offsets[0]
+    size = width * height
+    lies_so = (first, first + size, first + size * 5 // 4), (width, width // 2, width // 2)
+    if (layout.offsets[:3], layout.strides[:3]) == lies_so:
+        return np.frombuffer(data, np.uint8, size * 3 // 2, first).reshape(height * 3 // 2, width)
+    planes = (
+        _plane(data, layout, 0, width, height),
+        _plane(data, layout, 1, width // 2, height // 2),
+        _plane(data, layout, 2, width // 2, height // 2),
+    )
+    return np.concatenate([plane.ravel() for plane in planes]).reshape(height * 3 // 2, width)
 
 
 def _plane(data: memoryview, layout: Layout, index: int, row_bytes: int, rows: int) -> npt.NDArray[np.uint8]:
