@@ -6,20 +6,18 @@ bytes.
 
 from __future__ import annotations
 
-import base64
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from model_export.evaluate_results import CohortResult, MethodResult
 from model_export.evaluate_scores import THRESHOLDS, Threshold, base_of
+from model_export.figure_files import FigureFile, Words, save_figure
 from model_export.statistics.calibration_curve import ReliabilityBin
 
 PANELS = tuple(reversed(THRESHOLDS))
@@ -32,8 +30,6 @@ Styles: TypeAlias = "dict[str, tuple[str, Dash]]"
 """Colour and dash by method."""
 
 Line: TypeAlias = "Callable[[Axes, str, MethodResult, str, Dash], None]"
-
-_STYLE = Path(__file__).parent / "templates" / "figures.mplstyle"
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#B8860B", "#444444")
 """Okabe and Ito's palette, told apart by colour-blind readers; yellow is darkened to be seen on white."""
@@ -50,17 +46,6 @@ _DASHES: tuple[Dash, ...] = (
 """A dash for every colour: the lines are told apart in print without colours too."""
 
 _GREY = "#B0B0B0"
-
-
-@dataclass(frozen=True, slots=True)
-class FigureFile:
-    """A drawn figure: its name without suffix, its words, and the picture as a data address for a page."""
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    address: str
 
 
 def label_of(threshold: str) -> str:
@@ -117,50 +102,6 @@ def decision_figure(result: CohortResult, folder: Path) -> FigureFile:
 def _caution(result: CohortResult) -> str:
     fitted = " Probabilities by a logistic curve fitted on these very patients: optimistic."
     return fitted if result.optimistic else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What a figure is called.
-
-    Attributes:
-        name: of its files, without suffix.
-        title: in bold under it.
-        caption: after the title.
-        alt: the figure in words, for those who do not see it; empty: its title and the three thresholds.
-    """
-
-    name: str
-    title: str
-    caption: str
-    alt: str = ""
-
-
-def save_figure(
-    draw: Callable[[], Canvas], folder: Path, words: Words, *, photographs: bool = False
-) -> FigureFile:
-    """Draw in the project's style and write PNG and SVG without dates.
-
-    Args:
-        draw: gives the canvas; called with the style in force.
-        folder: where both files go.
-        words: what the figure is called.
-        photographs: pages get the PNG, which is smaller then, instead of the SVG.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    with mpl.rc_context(fname=_STYLE):
-        canvas = draw()
-        canvas.draw_without_rendering()
-        canvas.set_layout_engine("none")  # laid out once, for both files
-        canvas.savefig(folder / f"{words.name}.png", metadata={"Software": None})
-        canvas.savefig(folder / f"{words.name}.svg", metadata={"Date": None, "Creator": None})
-    kind, suffix = ("png", "png") if photographs else ("svg+xml", "svg")
-    picture = base64.b64encode((folder / f"{words.name}.{suffix}").read_bytes()).decode()
-    alt = words.alt or f"{words.title} for the thresholds S4, at least S3 and at least S2"
-    # As an image of its own: the ids of two drawings on one page cannot meet.
-    return FigureFile(words.name, words.title, words.caption, alt, f"data:image/{kind};base64,{picture}")
 
 
 def _roc_canvas(result: CohortResult) -> Canvas:

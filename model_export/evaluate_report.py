@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from firmware_app.wording import NOTICE
-from model_export.evaluate_figures import PANELS, FigureFile, label_of
+from model_export.evaluate_figures import PANELS, label_of
 from model_export.evaluate_results import CohortResult
 from model_export.evaluate_tables import (
     Block,
@@ -20,6 +20,7 @@ from model_export.evaluate_tables import (
     table_2_block,
     table_3_block,
 )
+from model_export.figure_files import FigureFile
 from model_export.published import COMPARED_WITH, published
 
 

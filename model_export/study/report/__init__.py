@@ -3,6 +3,7 @@
 The journey: `study_folder` reads and checks what the study left, `evaluate_results` computes every figure of
 both cohorts, then
 
+- `flow`: the flow of patients;
 - `baseline`: Table 1;
 - `comparisons`: the paired tests, in families;
 - `paper_check`: what the paper's own tables say about themselves;

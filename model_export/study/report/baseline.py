@@ -28,7 +28,7 @@ LABELS = {
     "alt_u_l": "ALT (U/L)",
     "ast_u_l": "AST (U/L)",
     "platelets_10e9_l": "PLT (×10⁹/L)",  # noqa: RUF001 - as in the paper
-    "lsm_kpa": "LSM (kPa), mean of the patient's measurements",
+    "lsm_kpa": "LSM (kPa)",
     "stage": "Fibrosis stages",
 }
 """Our columns in the order of the table, in the paper's words where it has them."""

@@ -53,9 +53,6 @@ def content_of(results: Results, gallery: Gallery) -> dict[str, Json]:
         "virtual": results.study.virtual,
         "table_1": [_baseline(row) for row in results.baseline],
         "paired_tests": [_family(family) for family in results.tested],
-        "flow": [
-            {"label": step.label, "number": step.number, "depth": step.depth} for step in results.study.flow
-        ],
         "figure_5": {
             "right": [_example(one) for one in gallery.right],
             "wrong": [_example(one) for one in gallery.wrong],

@@ -10,20 +10,20 @@ from matplotlib.figure import Figure as Canvas
 
 from model_export.evaluate_figures import (
     PANELS,
-    FigureFile,
     Styles,
-    Words,
     calibration_figure,
     decision_figure,
     line_styles,
     roc_panel,
-    save_figure,
 )
 from model_export.evaluate_results import CohortResult
+from model_export.figure_files import FigureFile, Words, save_figure
 from model_export.study.report.study_folder import Curves, Epoch
 
 METHODS = ("APRI", "FIB-4", "LSM", "GM", "EM", "GM+LSM", "GM+EM", "GM non-TL", "EM non-TL")
 """Methods of the paper in the order of its tables; each has one look in all figures."""
+BEST_FIRST = (*reversed(METHODS[:7]), *METHODS[7:])
+"""From GM+EM down, so that the plainest lines are the most important ones; the twins last."""
 TWINS = ("GM non-TL", "GM", "EM non-TL", "EM")
 """Methods of Figure 3."""
 JUDGED = ("LSM", "GM", "EM", "GM+LSM", "GM+EM")
@@ -49,7 +49,7 @@ def draw_study_figures(test: CohortResult, training: CohortResult, curves: Curve
     Raises:
         OSError: the folder cannot be written.
     """
-    looks = line_styles(METHODS)
+    looks = line_styles(BEST_FIRST)
     recorded = any(parts for networks in curves.values() for parts in networks.values())
     return StudyFigures(
         figure_3=save_figure(
@@ -79,7 +79,7 @@ def draw_study_figures(test: CohortResult, training: CohortResult, curves: Curve
             ),
         ),
         calibration=calibration_figure(only(test, JUDGED), out),
-        decision=decision_figure(only(test, METHODS[:7]), out),
+        decision=decision_figure(only(test, BEST_FIRST[:7]), out),
         convergence=_convergence(curves, out) if recorded else None,
     )
 
@@ -135,12 +135,15 @@ def _convergence_canvas(curves: Curves) -> Canvas:
         for axes, network in zip(axes_of_part, networks, strict=True):
             axes.set_title(f"{network}, {part}")
             axes.set_xlabel("Epoch")
-            axes.set_ylabel("Loss")
+            axes.set_ylabel("Ordinal loss")
             axes.xaxis.get_major_locator().set_params(integer=True)
             for kind in (*KINDS, *(name for name in curves if name not in KINDS)):
                 _loss_lines(axes, kind, curves.get(kind, {}).get(network, {}).get(part, ()))
             if axes.get_legend_handles_labels()[1]:
                 axes.legend(loc="upper right")
+            else:
+                axes.set_axis_off()
+                axes.set_title("")
     return canvas
 
 

@@ -32,9 +32,9 @@ METHOD = "GM+EM"
 """The method whose calls decide who is shown as rightly and who as wrongly staged."""
 CALLS = {0: "S0–S1", 2: "S2", 3: "S3", 4: "S4"}  # noqa: RUF001 - en dashes of ranges
 """What the highest threshold that a patient is called at says about his stage."""
-COLOURS = "cividis"
+COLOURS = "viridis"
 """Perceptually even, also without colours."""
-OPACITY = 0.45
+OPACITY = 0.5
 ROWS = ("Elastogram", "EM map", "Gray scale", "GM map")
 
 
@@ -185,7 +185,13 @@ def _overlay(axes: Axes, picture: Picture, values: Map, norm: mpl.colors.Normali
     axes.imshow(smooth, cmap=COLOURS, norm=norm, alpha=OPACITY)
     if float(np.ptp(values)) > 0.0:
         # The upper tenth of the map, outlined: visible where colours and shades are not.
-        axes.contour(smooth, levels=[float(np.quantile(smooth, 0.9))], colors="white", linewidths=0.9)
+        axes.contour(
+            smooth,
+            levels=[float(np.quantile(smooth, 0.9))],
+            colors="white",
+            linewidths=0.9,
+            linestyles="solid",
+        )
 
 
 def limits_of(gallery: Gallery) -> tuple[float, float]:

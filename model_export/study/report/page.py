@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 from firmware_app.wording import NOTICE
-from model_export.evaluate_figures import PANELS, FigureFile, label_of
+from model_export.evaluate_figures import PANELS, label_of
 from model_export.evaluate_report import finding, page_environment
 from model_export.evaluate_results import CohortResult, Settings
 from model_export.evaluate_tables import Block, Layout, table_2_block, table_3_block
+from model_export.figure_files import FigureFile
 from model_export.published import COMPARED_WITH, CohortName, published
 from model_export.statistics.agreement import Agreement
 from model_export.study.report.baseline import BaselineRow

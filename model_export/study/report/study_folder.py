@@ -5,7 +5,7 @@ The folder holds
 - `train_scores.csv`, `test_scores.csv`: one row per image, as `evaluate` reads them; `NAME@>=S2` and its like
   are log-odds;
 - `train_patients.csv`, `test_patients.csv`: one row per patient, see `COLUMNS`; an empty cell is unknown;
-- `flow.json`: how many patients were left after each step, label to number, nested as one likes;
+- `flow.json`: how many patients each rule left out, see `flow`;
 - `curves.json`: {"TL": {"GM": {"head": [{"epoch", "train_loss", "validation_loss"}, ...], "top": [...]}}};
 - `study.json`: how it was made; `virtual` says whether the patients are simulated (absent: they are).
 """
@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from model_export.cohort import SPLITS, Split
 from model_export.errors import WrongInputError
 from model_export.evaluate_json import Json
 from model_export.evaluate_scores import ScoreTable, read_scores
+from model_export.study.report.flow import Flow, flow_of
 
 NUMBERS = ("age", "ast_u_l", "ast_uln_u_l", "alt_u_l", "platelets_10e9_l")
 """Columns of a patients file that hold numbers, besides the stage."""
@@ -56,15 +56,6 @@ class Patients:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A step of the flow of patients: how many are left, and how deep it stands; None heads what follows."""
-
-    label: str
-    number: int | None
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
 class Epoch:
     """Losses after one pass; None where none was measured."""
 
@@ -84,7 +75,7 @@ class StudyFolder:
     Attributes:
         scores: of both splits; every patient of one has his row in the patients file.
         patients: of both splits, in the order of the scores.
-        flow: numbers of inclusion from top to bottom.
+        flow: numbers of inclusion.
         curves: losses by epoch.
         record: `study.json` as it is.
         virtual: the patients are simulated.
@@ -92,7 +83,7 @@ class StudyFolder:
 
     scores: dict[Split, ScoreTable]
     patients: dict[Split, Patients]
-    flow: tuple[Step, ...]
+    flow: Flow
     curves: Curves
     record: dict[str, Json]
     virtual: bool
@@ -120,7 +111,7 @@ def read_study(folder: Path) -> StudyFolder:
         patients={
             split: _patients(folder / f"{split}_patients.csv", table) for split, table in scores.items()
         },
-        flow=tuple(_steps(_object(folder / "flow.json"), 0, folder / "flow.json")),
+        flow=flow_of(_object(folder / "flow.json"), str(folder / "flow.json")),
         curves=_curves(folder / "curves.json"),
         record=record,
         virtual=virtual,
@@ -177,19 +168,6 @@ def _number(path: Path, column: str, row: dict[str, str]) -> float:
         return float(cell) if cell else math.nan
     except ValueError as error:
         raise WrongInputError(f"{path}: {column} of patient {row['id']} is no number") from error
-
-
-def _steps(content: Json, depth: int, path: Path) -> Iterator[Step]:
-    """Every number of a nested object with the label it stands under."""
-    for key, value in content.items() if isinstance(content, dict) else ():
-        label = key.replace("_", " ")
-        if isinstance(value, int) and not isinstance(value, bool):
-            yield Step(label, value, depth)
-        elif isinstance(value, dict):
-            yield Step(label, None, depth)
-            yield from _steps(value, depth + 1, path)
-        elif not isinstance(value, str):
-            raise WrongInputError(f"{path}: `{key}` is neither a number nor an object of numbers")
 
 
 def _curves(path: Path) -> Curves:

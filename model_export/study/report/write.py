@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from model_export.errors import ExportError, WrongInputError
-from model_export.evaluate_figures import FigureFile, Words, save_figure
 from model_export.evaluate_results import Settings, evaluate_cohort
+from model_export.figure_files import FigureFile, Words, save_figure
 from model_export.study.report.baseline import baseline
 from model_export.study.report.comparisons import families
 from model_export.study.report.content import content_of, provenance_of
