@@ -33,6 +33,7 @@ LABELS = {
 }
 """Our columns in the order of the table, in the paper's words where it has them."""
 
+SEXES = {"f": "female", "m": "male"}
 CATEGORICAL = ("sex", "stage")
 SKEWED = ("alt_u_l", "ast_u_l", "platelets_10e9_l", "lsm_kpa")
 
@@ -80,7 +81,7 @@ def _frame(study: StudyFolder) -> pd.DataFrame:
     for split in SPLITS:
         patients, table = study.patients[split], study.scores[split]
         columns: dict[str, object] = {name: patients.numbers[name] for name in patients.numbers}
-        columns["sex"] = [sex or None for sex in patients.sex]
+        columns["sex"] = [SEXES.get(sex, sex) or None for sex in patients.sex]
         columns["stage"] = [f"S{stage}" for stage in patients.stage]
         if "LSM" in table.columns:
             columns["lsm_kpa"] = table.columns["LSM"].patients

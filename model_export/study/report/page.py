@@ -17,7 +17,7 @@ from model_export.study.report.baseline import BaselineRow
 from model_export.study.report.comparisons import Family, PairRow, pair_rows
 from model_export.study.report.differences import auc_comparisons, difference_sentences
 from model_export.study.report.figures import METHODS, StudyFigures, convergence_findings
-from model_export.study.report.paper_check import check_paper
+from model_export.study.report.paper_check import check_paper, hanley_mcneil_reach
 from model_export.study.report.study_folder import StudyFolder
 
 ORDER: dict[CohortName, tuple[str, ...]] = {"training": METHODS[:5], "test": METHODS[:7]}
@@ -96,6 +96,7 @@ def render_study(results: Results) -> str:
             checked=check_paper(),
             compared=compared,
             differences=difference_sentences(results.test, compared, results.tested),
+            sampling=_sampling(results.test),
             left_out=_sentences(results.study.record.get("left_out")),
         )
     )
@@ -107,6 +108,13 @@ def _tables(title: str, cohort: CohortName, result: CohortResult) -> CohortTable
     table_2 = tuple(table_2_block(result, threshold.name, layout, notes) for threshold in PANELS)
     table_3 = tuple(table_3_block(result, threshold.name, layout, notes) for threshold in PANELS)
     return CohortTables(title, layout.references, table_2, table_3, tuple(notes))
+
+
+def _sampling(test: CohortResult) -> list[tuple[str, float]]:
+    """Half the width that an AUC of .93 has in this cohort, by threshold; none without both classes."""
+    counts = test.stage_counts
+    classes = {one.name: (sum(counts[one.stage :]), sum(counts[: one.stage])) for one in PANELS}
+    return [(name, hanley_mcneil_reach(0.93, *n)) for name, n in classes.items() if min(n) > 0]
 
 
 def _varying(result: CohortResult) -> dict[str, Agreement]:

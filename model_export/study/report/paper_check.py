@@ -91,12 +91,17 @@ def _counts(sensitivity: float, specificity: float, n_positive: int, n_negative:
 
 def hanley_mcneil_width(auc: float, n_positive: int, n_negative: int) -> float:
     """Width of the 95 % interval of an AUC from so many independent observations, clipped at 1."""
+    reach = hanley_mcneil_reach(auc, n_positive, n_negative)
+    return min(1.0, auc + reach) - (auc - reach)
+
+
+def hanley_mcneil_reach(auc: float, n_positive: int, n_negative: int) -> float:
+    """Half of that width before it is clipped."""
     q1, q2 = auc / (2.0 - auc), 2.0 * auc**2 / (1.0 + auc)
     variance = (auc * (1.0 - auc) + (n_positive - 1) * (q1 - auc**2) + (n_negative - 1) * (q2 - auc**2)) / (
         n_positive * n_negative
     )
-    reach = normal_quantile() * math.sqrt(variance)
-    return min(1.0, auc + reach) - (auc - reach)
+    return normal_quantile() * math.sqrt(variance)
 
 
 def _implied_share(row: PublishedRow) -> float | None:
