@@ -147,6 +147,7 @@ def main() -> int:
         shown.append((now_ns, now_ns - put_out_ns))
         if np.isnan(first_frame_s):
             first_frame_s = now_ns / 1e9
+            client.publish(f"{ROOT}/status", json.dumps({"state": "online", "capture": "live"}), qos=1)
     client.loop_stop()
     if options.clock is not None:
         np.savez(options.clock, first_frame_s=first_frame_s, shown=np.array(shown, np.int64).reshape(-1, 2))

@@ -95,7 +95,7 @@ def main() -> int:
     chosen = options.parse_args()
     run = Run()
     if chosen.smoke:
-        measured(run, 4, 2, chosen.hum, 1)
+        measured(run, 24, 2, chosen.hum, 1)
     else:
         measured(run, chosen.appliances, chosen.messages, chosen.hum, ROUNDS)
     return keep("department", run, chosen)

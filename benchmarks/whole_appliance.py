@@ -31,6 +31,7 @@ from tqdm import tqdm
 
 import firmware_app
 from benchmarks import afternoon_loop
+from benchmarks.exam import stamp
 from benchmarks.exam.drawing import FPS, NEEDED, Shown, draw_exams
 from benchmarks.exam.measuring import (
     ROOT,
@@ -49,6 +50,7 @@ from benchmarks.record import Run, keep, parser
 from firmware_app.screen.watch import SETTLED_NS
 from firmware_app.ward.broker import PrivateBroker
 from tests.faults.observer import Heard
+from tests.faults.scanner import SHARED_MEMORY
 
 GRAPH = Path(firmware_app.__file__).parent / "bundles" / "demo" / "graph.onnx"
 PATIENTS = 3
@@ -82,7 +84,7 @@ class Played:
     @property
     def window_ns(self) -> int:
         """When the first exam began; what was before does not count."""
-        return int(1e9 * self.player.began_s("search", -1)[0])
+        return int(1e9 * self.player.began_s("search", -1)[0]) - stamp.UNIT_NS
 
     def results_s(self) -> list[float]:
         """From the Q-box of the fifth freeze to the result at the subscriber, for every exam that has one."""
@@ -100,7 +102,10 @@ def playing(folder: Path, where: str, path: Path) -> Iterator[Player]:
     words = (str(folder / "frames"), str(folder / "exams"), where, str(path))
     with process("benchmarks.exam.player", *words) as running:
         wait_until(path.exists, STARTS_WITHIN_S, "the player does not start")
+        time.sleep(QUIET_S)
         yield Player(running)
+    for left in SHARED_MEMORY.glob(f"shmpipe.{running.pid}.*"):  # who is ended does not tidy up
+        left.unlink(missing_ok=True)
 
 
 def _examine(player: Player, pids: dict[str, int], seconds: float) -> dict[str, tuple[float, float]]:
@@ -108,7 +113,7 @@ def _examine(player: Player, pids: dict[str, int], seconds: float) -> dict[str, 
     time.sleep(QUIET_S)
     usage = Usage(pids | {"player": player.pid})
     player.go()
-    wait_until(lambda: player.end is not None, seconds + STARTS_WITHIN_S, "the exams do not end")
+    wait_until(lambda: player.has_ended, seconds + STARTS_WITHIN_S, "the exams do not end")
     time.sleep(QUIET_S)
     return usage.taken()
 
@@ -126,7 +131,6 @@ def appliance(folder: Path, seconds: float, *, starts_only: bool = False) -> Pla
         config = configuration(
             folder / "fibrostage.toml", Path(state) / "scanner.sock", Path(state), broker.port
         )
-        time.sleep(QUIET_S)
         started_s = time.monotonic()
         words = ("benchmarks.exam.clocked_appliance", "run", "--config", str(config))
         with process(*words, FIBROSTAGE_CLOCKS=str(clocks)) as running:
@@ -146,14 +150,16 @@ def afternoon(folder: Path, seconds: float) -> Played:
     with (
         PrivateBroker() as broker,
         observing(afternoon_loop.ROOT, broker.port) as observer,
+        playing(folder, "--pipe", pipe) as player,
     ):
         started_s = time.monotonic()
         words = (str(pipe), str(GRAPH), broker.host, str(broker.port), "--clock", str(clocks))
         with process("benchmarks.afternoon_loop", *words) as running:
-            with playing(folder, "--pipe", pipe) as player:
-                time.sleep(QUIET_S)
-                usage = _examine(player, {"process": running.pid, "broker": child("mosquitto")}, seconds)
-            running.wait(STARTS_WITHIN_S)  # the cable is pulled
+            if not observer.wait_live(STARTS_WITHIN_S):
+                raise TimeoutError("the loop does not start")
+            usage = _examine(player, {"process": running.pid, "broker": child("mosquitto")}, seconds)
+            player.pull()
+            running.wait(STARTS_WITHIN_S)
         heard = observer.messages()
     return Played(started_s, player, heard, clocked(clocks), usage)
 
@@ -172,11 +178,11 @@ def compared(run: Run, ours: Played, theirs: Played, exams: list[Shown]) -> None
             run.measure(name, our_samples, unit)
         if our_samples and their_samples:
             run.compare(name, LOOP, their_samples)
-    put_out = sum(shown.count for shown in exams) + FPS
+    put_out = [one.player.frames for one in (ours, theirs)]
     counts: dict[str, tuple[str, list[float]]] = {
         "frames that never had an overlay": (
             "frames",
-            [put_out - len(one.ages_ms()) for one in (ours, theirs)],
+            [count - len(one.ages_ms()) for count, one in zip(put_out, (ours, theirs), strict=True)],
         ),
         "exams without a result": ("exams", [number - len(one.results_s()) for one in (ours, theirs)]),
         "processor of the process": ("% of one core", [one.usage["process"][0] for one in (ours, theirs)]),
@@ -185,18 +191,18 @@ def compared(run: Run, ours: Played, theirs: Played, exams: list[Shown]) -> None
     for name, (unit, (our_value, their_value)) in counts.items():
         run.measure(name, [our_value], unit)
         run.compare(name, LOOP, [their_value])
-    run.note(f"{number} exams and {put_out} frames each.")
+    run.note(f"{number} exams and {put_out[0]} frames each.")
 
 
-def ours_alone(run: Run, ours: Played, starts: list[Played]) -> None:
-    """What only the appliance has: budgets, its own clocks, the other processes."""
+def budgeted(run: Run, ours: Played, theirs: Played, starts: list[Played]) -> None:
+    """The budgets, the appliance's own clocks, the starts, the other processes."""
     shown = ours.clocks.shown
     inside = shown[shown[:, 0] >= ours.window_ns]
     branch_ms = [float(ns) / 1e6 for ns in inside[:, 2]]
     run.measure("display branch, from a frame's arrival to its end", branch_ms, "ms")
     dropped, passed_over = (int(inside[-1, column] - inside[0, column]) for column in (3, 4))
     run.measure("frames that the display dropped", [dropped], "frames")
-    run.measure("frames that the analysis passed over", [100 * passed_over / len(inside)], "%")
+    run.measure("frames that the analysis passed over", [100 * passed_over / (len(inside) + dropped)], "%")
     moments = sorted(at_s for shot in range(NEEDED) for at_s in ours.player.began_s("measured", shot))
     settled_s = SETTLED_NS / 1e9
     accepted = first_after(ours.heard, "acquisition", moments, RESULT_WITHIN_S)
@@ -210,12 +216,13 @@ def ours_alone(run: Run, ours: Played, starts: list[Played]) -> None:
     run.budget("display_latency_p99_frames", float(np.quantile(branch_ms, 0.99)) * FPS / 1e3)
     run.budget("display_dropped_frames", dropped)
     start_s = [one.start_s for one in (*starts, ours)]
-    run.measure("start of the process until the first frame is analysed", start_s, "s")
+    name = "start of the process until the first frame is analysed"
+    run.measure(name, start_s, "s")
+    run.compare(name, LOOP, [theirs.start_s])
     run.budget("cold_start_s", max(start_s))
     for name in ("broker", "player"):
         run.measure(f"processor of the {name}", [ours.usage[name][0]], "% of one core")
-    end = ours.player.end or {}
-    run.note(f"The player showed {end.get('late', 0)} frames a frame late or later; {os.cpu_count()} cores.")
+    run.note(f"The player showed {ours.player.late} frames a frame late or later; {os.cpu_count()} cores.")
 
 
 def main() -> int:
@@ -233,7 +240,7 @@ def main() -> int:
         (folder / "exams").write_text(lines, encoding="utf-8")
         ours, theirs, others = _play(folder, exams, starts)
     compared(run, ours, theirs, exams)
-    ours_alone(run, ours, others)
+    budgeted(run, ours, theirs, others)
     return keep("whole_appliance", run, chosen)
 
 

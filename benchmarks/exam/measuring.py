@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +88,6 @@ class Player:
         self.phases: list[dict[str, Any]] = []
         self.pid = running.pid
         self._running = running
-        self._ended = threading.Event()
         threading.Thread(target=self._listen, name="player", daemon=True).start()
 
     def go(self) -> None:
@@ -97,14 +96,10 @@ class Player:
         self._running.stdin.write("go\n")
         self._running.stdin.flush()
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait for the end of the exams.
-
-        Raises:
-            TimeoutError: it does not come.
-        """
-        if not self._ended.wait(timeout_s):
-            raise TimeoutError("the player does not come to its end")
+    def pull(self) -> None:
+        """Pull the cable."""
+        assert self._running.stdin is not None
+        self._running.stdin.close()
 
     def began_s(self, kind: str, shot: int) -> list[float]:
         """When phases of this kind began, exam after exam."""
@@ -114,13 +109,21 @@ class Player:
         assert self._running.stdout is not None
         for line in self._running.stdout:
             self.phases.append(json.loads(line))
-        self._ended.set()
 
     @property
-    def end(self) -> dict[str, Any] | None:
-        """What it said at the end; None: it has not come."""
-        last = self.phases[-1] if self.phases else None
-        return last if last is not None and last["kind"] == "end" else None
+    def has_ended(self) -> bool:
+        """Whether all exams were shown."""
+        return bool(self.phases) and self.phases[-1]["kind"] == "end"
+
+    @property
+    def frames(self) -> int:
+        """How many frames the exams had."""
+        return int(self.phases[-1]["frames"])
+
+    @property
+    def late(self) -> int:
+        """How many of them were put out a frame late or later."""
+        return int(self.phases[-1]["late"])
 
 
 class Usage:
@@ -185,7 +188,7 @@ def first_after(heard: Sequence[Heard], kind: str, moments_s: Sequence[float], u
     return delays
 
 
-def wait_until(holds: Any, timeout_s: float, what: str) -> None:
+def wait_until(holds: Callable[[], object], timeout_s: float, what: str) -> None:
     """Look again and again.
 
     Raises:

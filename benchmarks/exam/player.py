@@ -102,7 +102,7 @@ class Pipe:
 
 
 def play(frames: npt.NDArray[np.uint8], exams: list[Shown], cable: Cable, go: threading.Event) -> None:
-    """Show everything; frame n is due n / 60 s after the first, and late ones are shown at once.
+    """Show everything, a frame each sixtieth of a second; who is late goes on from there.
 
     Args:
         frames: (n, bytes of a frame).
@@ -110,21 +110,23 @@ def play(frames: npt.NDArray[np.uint8], exams: list[Shown], cable: Cable, go: th
         cable: where to.
         go: begin with the exams.
     """
-    began_s, shown, late = time.monotonic(), 0, 0
+    due_s, shown, late, lost = time.monotonic(), 0, 0, 0
     for picture, phase in _pictures(exams, go):
-        due_s = began_s + shown / FPS
-        wait_s = due_s - time.monotonic()
-        late += wait_s < -1 / FPS
-        time.sleep(max(0.0, wait_s))
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        if phase is exams[0]:
+            shown, late, lost = 0, 0, cable.lost  # what was before does not count
         frame = frames[picture].copy()
         now_ns = time.monotonic_ns()
+        late += now_ns / 1e9 > due_s + 1 / FPS
+        due_s = max(due_s, now_ns / 1e9 - 1 / FPS) + 1 / FPS
         stamp.write(frame[: WIDTH * HEIGHT].reshape(HEIGHT, WIDTH), now_ns)
         cable.put(frame.tobytes())
         shown += 1
         if phase is not None:
             line = {"kind": phase.kind, "exam": phase.exam, "shot": phase.shot, "at_s": now_ns / 1e9}
             print(json.dumps(line), flush=True)
-    print(json.dumps({"kind": "end", "frames": shown, "late": late, "lost": cable.lost}), flush=True)
+    end = {"kind": "end", "frames": shown, "late": late, "lost": cable.lost - lost}
+    print(json.dumps(end), flush=True)
 
 
 def _pictures(exams: list[Shown], go: threading.Event) -> Iterator[tuple[int, Shown | None]]:
