@@ -79,6 +79,28 @@ def fit_calibration(logits: Vector, stage: npt.NDArray[np.int64]) -> Calibration
     return Calibration(factor, (first, second, third))
 
 
+def fit_binary_calibration(logits: Vector, positive: npt.NDArray[np.bool_]) -> Calibration:
+    """The most likely factor and offset of a binary network; the three offsets are the same.
+
+    Args:
+        logits: of one method at one threshold, (patients,), mean of a patient's images.
+        positive: at that threshold, (patients,).
+    """
+    truth = positive.astype(np.float64)
+
+    def loss(parameters: Vector) -> tuple[float, Vector]:
+        factor = np.exp(parameters[0])
+        found = factor * logits + parameters[1]
+        residual = sigmoid(found) - truth
+        value = (np.logaddexp(0.0, found) - truth * found).sum() + PRIOR_STRENGTH * parameters[0] ** 2
+        by_factor = (residual * logits).sum() * factor + 2 * PRIOR_STRENGTH * parameters[0]
+        return float(value), np.array([by_factor, residual.sum()])
+
+    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-5, 5), (-50, 50)])
+    offset = float(found.x[1])
+    return Calibration(float(np.exp(found.x[0])), (offset, offset, offset))
+
+
 def align(found: Vector, wanted: Vector) -> Calibration:
     """The least-squares factor and offsets that bring log-odds near those of another graph.
 

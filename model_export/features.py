@@ -104,7 +104,9 @@ def cache_features(
     shape = (patients, acquisitions, views.count, *STEM_SHAPE[1:], STEM_SHAPE[0])
     for path in features.files:
         if not path.is_file():
-            np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape).flush()
+            unfinished = path.with_suffix(".part.npy")
+            np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=shape).flush()
+            unfinished.replace(path)
     save_model(network.stem, str(features.stem_file))
     jobs = [_Job(patient, cohort, views, features) for patient in range(patients)]
     missing = [job for job in jobs if not _marker(job).is_file()]

@@ -6,31 +6,42 @@ source of the code that makes it.
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from safetensors.torch import load_model, save_model
+import numpy as np
+import torch
+from safetensors.torch import save_model
+from torchvision.models import Inception3
 
 import calibration
 import firmware_app
 import model_export
-from firmware_app.inference.bundle import digest_of
-from model_export import cohort, operate, work
-from model_export.calibrate import fit_calibration
+from firmware_app.inference.bundle import THRESHOLDS, digest_of
+from model_export import cohort, operate, ranks, work
+from model_export.calibrate import fit_binary_calibration, fit_calibration
 from model_export.cohort import load_cohort
+from model_export.errors import WrongInputError
 from model_export.features import Features, Views, cache_features
 from model_export.machine import this_machine
-from model_export.network import FibrosisNetwork
-from model_export.train import Task, TrainingOptions, divide, network_logits, train
+from model_export.network import FibrosisNetwork, normalise
+from model_export.patient_scores import positives
+from model_export.task import Task, Trainable, TrainingOptions, divide
+from model_export.train import network_logits, train
 from model_export.trained import PARAMETERS, TrainedRun, save_run
 from model_export.virtual_cohort import draw_cohort
-from model_export.weights import InputRange, load_trunk, random_trunk
+from model_export.weights import InputRange, load_trunk, random_trunk, settle
+from model_export.whole import WholeRun, train_whole
 
 SEEN_BY_THE_COHORT = ("crop.py", "stiffness.py", "screen", "inference/prepare.py")
 """Parts of the appliance that decide how a cohort's pictures look."""
 DRAWS_THE_COHORT = ("cohort", "eyes", "virtual_patients", "virtual_cohort")
 """Modules of this package that do, too."""
+
+SETTLING_PATIENTS = 16
+"""Training patients, one of whose pictures of each modality tells a random stem its batch-norm statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,8 @@ class Request:
         options: how to train.
         processes: how many draw patients at once.
         cohort: folder in `work` that holds a prepared cohort; None draws a virtual one of these sizes.
+        trainable: what a twin learns; `top`: all above its frozen random stem; `all`: every
+            layer of GM and EM, from the pictures, for machines with a GPU.
     """
 
     weights: Path | None
@@ -62,23 +75,46 @@ class Request:
     options: TrainingOptions
     processes: int = 2
     cohort: str | None = None
+    trainable: Trainable = "top"
 
 
 def make_trained(request: Request) -> TrainedRun:
-    """Draw, train and calibrate.
+    """Draw, train and calibrate; recorded as the last training of the work folder.
 
     Raises:
         WrongInputError: the weights or the folders cannot be used.
         CohortError: no cohort can be drawn.
     """
-    if request.weights is None:
-        trunk = random_trunk(request.options.seed)
-    else:
-        trunk = load_trunk(request.weights, request.input_range)
-    network = FibrosisNetwork(trunk)
+    run = _make_run(request)
+    if ranks.is_first():
+        save_run(run)
+    return run
+
+
+def make_twin(request: Request) -> TrainedRun | WholeRun:
+    """The non-transfer-learning twin: the same cohort, division and options, from random weights.
+
+    Args:
+        request: of the training by transfer learning.
+
+    Raises:
+        WrongInputError: all layers are to be trained, and three binary networks are wanted.
+        CohortError: no cohort can be drawn.
+    """
+    if request.trainable == "all" and request.options.heads == "three":
+        raise WrongInputError("--trainable all has the shared head only; use --heads shared")
+    request = replace(request, weights=None)
+    return _make_run(request) if request.trainable == "top" else _make_whole(request)
+
+
+def _make_run(request: Request) -> TrainedRun:
     seen = _cohort(request)
-    folder = _train(request, network, seen)
-    run = TrainedRun(
+    trunk = _trunk(request, seen)
+    torch.manual_seed(request.options.seed)  # of the untrained heads
+    network = FibrosisNetwork(trunk)
+    features = _features(request, network, seen)
+    folder = _train(request, network, features, seen)
+    return TrainedRun(
         work=request.work,
         cohort=seen.name,
         network=folder.name,
@@ -89,9 +125,37 @@ def make_trained(request: Request) -> TrainedRun:
         validation_share=request.options.validation_share,
         image_sd=float(work.summary_of(folder)["image_sd"]),
         training=_provenance(request, seen),
+        features=features.folder.name,
+        heads=request.options.heads,
     )
-    save_run(run)
-    return run
+
+
+def _make_whole(request: Request) -> WholeRun:
+    seen, options = _cohort(request), request.options
+    source = work.source_key(*_modules("whole", "epochs", "task", "calibrate", "network", "weights"))
+    key = work.key_of(seen.name, str(asdict(options)), this_machine().precision, source)
+    folder = work.stage_folder(request.work, "whole", key)
+    if not work.is_done(folder):
+        patients = load_cohort(seen, "train")
+        task = Task(patients.stage, divide(patients.stage, options.validation_share, options.seed), options)
+        train_whole(patients, task, folder)
+        if ranks.is_first():
+            work.mark_done(folder, {})
+    ranks.wait()
+    return WholeRun(work=request.work, cohort=seen.name, network=folder.name)
+
+
+def _trunk(request: Request, seen: Path) -> Inception3:
+    """The initial weights; random ones take the batch-norm statistics of a few training pictures."""
+    if request.weights is not None:
+        return load_trunk(request.weights, request.input_range)
+    trunk, patients = random_trunk(request.options.seed), load_cohort(seen, "train")
+    count = min(patients.stage.size, SETTLING_PATIENTS)
+    chosen = np.linspace(0, patients.stage.size - 1, count).astype(int)
+    pictures = np.concatenate([patients.gray[chosen, 0], patients.elastogram[chosen, 0]])
+    order = np.random.default_rng(request.options.seed).permutation(len(pictures))
+    settle(trunk, normalise(torch.from_numpy(pictures[order])))
+    return trunk
 
 
 def _cohort(request: Request) -> Path:
@@ -102,9 +166,10 @@ def _cohort(request: Request) -> Path:
     source = work.source_key(Path(calibration.__file__).parent, *seen_by, *_modules(*DRAWS_THE_COHORT))
     sizes = (request.patients_train, request.patients_test)
     folder = work.stage_folder(request.work, "cohort", work.key_of(sizes, request.options.seed, source))
-    if not work.is_done(folder):
+    if ranks.is_first() and not work.is_done(folder):
         counts = dict(zip(cohort.SPLITS, sizes, strict=True))
         work.mark_done(folder, draw_cohort(counts, request.options.seed, folder, request.processes))
+    ranks.wait()
     return folder
 
 
@@ -122,34 +187,49 @@ def _features(request: Request, network: FibrosisNetwork, seen: Path) -> Feature
     features = Features(
         work.stage_folder(request.work, "features", work.key_of(seen.name, source, *options)), "train"
     )
-    if not work.is_done(features.folder):
+    if ranks.is_first() and not work.is_done(features.folder):
         views = Views(request.views, request.options.seed)
         cache_features(network, seen, features, views, request.processes)
         work.mark_done(features.folder, {"views": request.views})
+    ranks.wait()
     return features
 
 
-def _train(request: Request, network: FibrosisNetwork, seen: Path) -> Path:
-    """Train the network, or put back what was trained; returns the stage's folder."""
-    features = _features(request, network, seen)
+def _train(request: Request, network: FibrosisNetwork, features: Features, seen: Path) -> Path:
+    """Train the network, or each of the three binary ones; returns the stage's folder."""
     options = request.options
     key = work.key_of(
         features.folder.name,
         str(asdict(options)),
         this_machine().precision,
-        work.source_key(*_modules("train", "calibrate")),
+        work.source_key(*_modules("train", "epochs", "task", "calibrate")),
     )
     folder = work.stage_folder(request.work, "network", key)
-    parameters = folder / PARAMETERS
     if not work.is_done(folder):
         stage = load_cohort(seen, "train").stage
         task = Task(stage, divide(stage, options.validation_share, options.seed), options)
-        train(network, features, task, folder, min(request.processes, 2))
-        summary = _calibrate(network, features, task)
-        save_model(network, str(parameters))
-        work.mark_done(folder, summary)
-    load_model(network, str(parameters))
+        parts = [(folder, task)]
+        if options.heads == "three":
+            parts = [(folder / name, replace(task, threshold=k)) for k, name in enumerate(THRESHOLDS)]
+        spread = max(
+            _train_part(copy.deepcopy(network), features, *part, request.processes) for part in parts
+        )
+        if ranks.is_first():
+            work.mark_done(folder, {"image_sd": spread})
+    ranks.wait()
     return folder
+
+
+def _train_part(
+    network: FibrosisNetwork, features: Features, folder: Path, task: Task, processes: int
+) -> float:
+    """Train and calibrate one network; returns the spread of a patient's image log-odds (GM+EM)."""
+    folder.mkdir(exist_ok=True)
+    train(network, features, task, folder, min(processes, 2))
+    image_sd = _calibrate(network, features, task)
+    if ranks.is_first():
+        save_model(network, str(folder / PARAMETERS))
+    return image_sd
 
 
 def _modules(*names: str) -> list[Path]:
@@ -157,17 +237,21 @@ def _modules(*names: str) -> list[Path]:
     return [Path(model_export.__file__).parent / f"{name}.py" for name in names]
 
 
-def _calibrate(network: FibrosisNetwork, features: Features, task: Task) -> dict[str, int | float | str]:
-    """Fold the calibration into the three heads; returns what is worth keeping."""
+def _calibrate(network: FibrosisNetwork, features: Features, task: Task) -> float:
+    """Fold the calibration into the three heads; returns the spread of a patient's image log-odds (GM+EM)."""
     chosen = task.division.validation
     means = network_logits(network, features, chosen).mean(axis=1)
     outputs = (network.gm_head.output, network.em_head.output, network.fusion_head.output)
     for method, output in enumerate(outputs):
-        fitted = fit_calibration(means[:, method], task.stage[chosen])
+        if task.threshold is None:
+            fitted = fit_calibration(means[:, method], task.stage[chosen])
+        else:
+            positive = positives(task.stage[chosen])[:, task.threshold]
+            fitted = fit_binary_calibration(means[:, method, task.threshold], positive)
         output.recalibrate(fitted.factor, fitted.offsets)
     calibrated = network_logits(network, features, chosen)
     # The biases are the same for every image, so one threshold tells the spread of all three.
-    return {"image_sd": operate.image_sd_within_patients(calibrated[:, :, 2, 0])}
+    return operate.image_sd_within_patients(calibrated[:, :, 2, task.threshold or 0])
 
 
 def _provenance(request: Request, seen: Path) -> dict[str, str | int | float]:

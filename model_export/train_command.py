@@ -17,22 +17,40 @@ from model_export.training_options import MISSING, TrainingChoice, training_opti
 
 @click.command()
 @training_options
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder that becomes the bundle.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder that becomes the bundle; left out: train only."
+)
 @key_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def train(*, training: TrainingChoice, out: Path, key_path: Path | None, as_json: bool) -> None:
+def train(*, training: TrainingChoice, out: Path | None, key_path: Path | None, as_json: bool) -> None:
     """Draw a virtual cohort, train GM, EM and GM+EM on it, and write a bundle.
 
-    Every stage is kept in --work: an interrupted run goes on where it stopped.
+    Every stage is kept in --work: a run killed at any moment goes on where it stopped, to the same weights.
+    On several GPUs or machines: torchrun ... -m model_export.cli train ..., with one --work that all see.
     """
+    whole = training.random_weights and training.trainable == "all"
+    if out is not None and (whole or training.heads == "three"):
+        raise WrongInputError(
+            "a bundle holds one stem, a top for each modality and shared heads: leave out --out, "
+            "or train with --heads shared --trainable top"
+        )
     request = training.request()
     try:
-        from model_export.workflow import make_bundle  # noqa: PLC0415 - imports torch, which may be absent
+        # torch may be absent
+        from model_export.ranks import is_first, launched_ranks  # noqa: PLC0415 - see above
+        from model_export.stages import make_trained, make_twin  # noqa: PLC0415 - see above
+        from model_export.workflow import make_bundle  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise WrongInputError(MISSING.format(name=error.name)) from error
     logging.basicConfig(level=logging.WARNING)
     key = None if key_path is None else read_key(key_path)
-    bundle = make_bundle(request, out, datetime.now(timezone.utc), key)
+    with launched_ranks():
+        if out is None or not is_first():
+            run = make_twin(request) if whole else make_trained(request)
+            if is_first():
+                _tell_trained(run.work / run.network, as_json=as_json)
+            return
+        bundle = make_bundle(request, out, datetime.now(timezone.utc), key)
     metrics = json.loads((bundle.folder / "metrics.json").read_text(encoding="utf-8"))
     answer = {"bundle_id": bundle.manifest.bundle_id, "folder": str(out), **metrics}
     if as_json:
@@ -41,3 +59,7 @@ def train(*, training: TrainingChoice, out: Path, key_path: Path | None, as_json
     print(f"bundle {bundle.manifest.bundle_id} in {out}")
     for method, by_key in metrics["auc_test_patients"].items():
         print(f"  {method:7s}" + "".join(f"  {key} {value:.3f}" for key, value in by_key.items()))
+
+
+def _tell_trained(folder: Path, *, as_json: bool) -> None:
+    print(json.dumps({"network": str(folder)}) if as_json else f"trained parameters and curves in {folder}")

@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.torch import load_model
 
+from firmware_app.inference.bundle import THRESHOLDS
 from model_export.cohort import Cohort, Split, load_cohort
 from model_export.errors import WrongInputError
 from model_export.network import FibrosisNetwork
-from model_export.train import divide
+from model_export.task import Heads, divide
 from model_export.weights import random_trunk
+from model_export.work import replace_file
 
 RECORD = "trained.json"
 PARAMETERS = "network.safetensors"
@@ -35,6 +37,8 @@ class TrainedRun:
         validation_share: share of the held-out patients.
         image_sd: standard deviation of a held-out patient's image log-odds (GM+EM).
         training: command, seeds, versions and digests.
+        features: name of the folder of the training maps in it.
+        heads: `shared`, or `three` binary networks.
     """
 
     work: Path
@@ -47,11 +51,18 @@ class TrainedRun:
     validation_share: float
     image_sd: float
     training: dict[str, str | int | float] = field(default_factory=dict)
+    features: str = ""
+    heads: Heads = "shared"
 
     @property
     def parameters(self) -> Path:
-        """The trained parameters."""
-        return self.work / self.network / PARAMETERS
+        """The trained parameters of a shared head."""
+        return self.folder / PARAMETERS
+
+    @property
+    def folder(self) -> Path:
+        """Where the trained parameters are."""
+        return self.work / self.network
 
     def patients(self, split: Split) -> Cohort:
         """The patients of a split."""
@@ -66,16 +77,34 @@ class TrainedRun:
         return divide(self.patients("train").stage, self.validation_share, self.seed).train
 
     def load_network(self) -> FibrosisNetwork:
-        """The network as it was trained and calibrated."""
-        network = FibrosisNetwork(random_trunk(0))
-        load_model(network, str(self.parameters))
-        return network.eval()
+        """The network as it was trained and calibrated.
+
+        Raises:
+            WrongInputError: there are three binary networks.
+        """
+        if self.heads == "three":
+            raise WrongInputError(
+                f"{self.work} holds three binary networks, the paper's mode, which no bundle can hold; "
+                "train with --heads shared"
+            )
+        return _load(self.folder)
+
+    def load_binary_networks(self) -> tuple[FibrosisNetwork, ...]:
+        """The three binary networks, one for each threshold, of a training with `heads` three."""
+        return tuple(_load(self.folder / threshold) for threshold in THRESHOLDS)
+
+
+def _load(folder: Path) -> FibrosisNetwork:
+    network = FibrosisNetwork(random_trunk(0))
+    load_model(network, str(folder / PARAMETERS))
+    return network.eval()
 
 
 def save_run(run: TrainedRun) -> None:
     """Record a finished training as the last one of its work folder."""
     fields = {key: value for key, value in asdict(run).items() if key != "work"}
-    (run.work / RECORD).write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    with replace_file(run.work / RECORD) as file:
+        file.write((json.dumps(fields, indent=2) + "\n").encode())
 
 
 def load_run(work: Path) -> TrainedRun:
@@ -93,11 +122,9 @@ def load_run(work: Path) -> TrainedRun:
         ) from error
     except (OSError, ValueError, TypeError) as error:
         raise WrongInputError(f"{work / RECORD} cannot be read; run fibrostage-export train anew") from error
-    missing = [
-        name
-        for name in (f"{run.cohort}/train.npz", f"{run.network}/{PARAMETERS}")
-        if not (work / name).is_file()
-    ]
+    parts = [""] if run.heads == "shared" else [f"{threshold}/" for threshold in THRESHOLDS]
+    wanted = (f"{run.cohort}/train.npz", *(f"{run.network}/{part}{PARAMETERS}" for part in parts))
+    missing = [name for name in wanted if not (work / name).is_file()]
     if missing:
         raise WrongInputError(f"{work} lacks {missing[0]}; run fibrostage-export train anew")
     return run

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from model_export.errors import WrongInputError
+from model_export.task import Heads, Optimiser, Trainable, TrainingOptions, as_in_the_paper
 
 if TYPE_CHECKING:
     from model_export.stages import Request
@@ -34,6 +35,9 @@ class TrainingChoice:
     views: int
     epochs: int
     head_epochs: int
+    optimiser: Optimiser
+    heads: Heads
+    trainable: Trainable
     seed: int
     processes: int
 
@@ -53,10 +57,12 @@ class TrainingChoice:
         try:
             # torch takes seconds to import, and is absent where only the appliance is installed
             from model_export.stages import Request  # noqa: PLC0415 - see above
-            from model_export.train import TrainingOptions  # noqa: PLC0415 - see above
             from model_export.weights import InputRange  # noqa: PLC0415 - see above
         except ModuleNotFoundError as error:
             raise WrongInputError(MISSING.format(name=error.name)) from error
+        options = TrainingOptions(
+            seed=self.seed, epochs=self.epochs, head_epochs=self.head_epochs, heads=self.heads
+        )
         return Request(
             weights=self.weights,
             input_range=InputRange(self.weights_range),
@@ -66,7 +72,8 @@ class TrainingChoice:
             patients_train=self.patients_train,
             patients_test=self.patients_test,
             views=self.views,
-            options=TrainingOptions(seed=self.seed, epochs=self.epochs, head_epochs=self.head_epochs),
+            options=as_in_the_paper(options) if self.optimiser == "sgd" else options,
+            trainable=self.trainable,
             processes=self.processes,
         )
 
@@ -100,6 +107,27 @@ _OPTIONS = (
         "--epochs", type=click.IntRange(0), default=3, show_default=True, help="Of the upper blocks."
     ),
     click.option("--head-epochs", type=click.IntRange(1), default=40, show_default=True),
+    click.option(
+        "--optimiser",
+        type=click.Choice(["adamw", "sgd"]),
+        default="adamw",
+        show_default=True,
+        help="sgd: the paper's, momentum .9, rates .01 (heads) and .001 (upper blocks).",
+    ),
+    click.option(
+        "--heads",
+        type=click.Choice(["shared", "three"]),
+        default="shared",
+        show_default=True,
+        help="three: the paper's separate binary networks, at three times the time; no bundle.",
+    ),
+    click.option(
+        "--trainable",
+        type=click.Choice(["top", "all"]),
+        default="top",
+        show_default=True,
+        help="Of the twin from random weights; all: every layer of GM and EM, for a GPU; no bundle.",
+    ),
     click.option("--seed", type=click.IntRange(0), default=1, show_default=True),
     click.option("--processes", type=click.IntRange(1), default=2, show_default=True),
 )

@@ -36,6 +36,27 @@ def random_trunk(seed: int) -> Inception3:
     return trunk.eval()
 
 
+def settle(trunk: Inception3, pictures: Tensor) -> None:
+    """Set the batch-norm statistics of a random trunk to those of pictures, in place.
+
+    A training from scratch has them after its first steps. Frozen random layers without them map all pictures
+    to nearly the same.
+
+    Args:
+        trunk: with random weights.
+        pictures: (n, 3, 299, 299) within -1..1.
+    """
+    norms = [layer for layer in trunk.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over all batches
+    trunk.train()
+    with torch.no_grad():
+        for batch in torch.split(pictures, 8):
+            trunk(batch)
+    trunk.eval()
+
+
 def load_trunk(path: Path, input_range: InputRange) -> Inception3:
     """Load a trunk whose input is within -1..1.
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 DONE = "done.json"
 """Written last into a stage's folder; without it the stage is not complete."""
@@ -41,10 +44,22 @@ def is_done(folder: Path) -> bool:
 
 def mark_done(folder: Path, summary: Mapping[str, int | float | str]) -> None:
     """Record a stage as complete, with numbers worth keeping."""
-    (folder / DONE).write_text(json.dumps({**summary}, indent=2) + "\n", encoding="utf-8")
+    with replace_file(folder / DONE) as file:
+        file.write((json.dumps({**summary}, indent=2) + "\n").encode())
 
 
 def summary_of(folder: Path) -> dict[str, int | float | str]:
     """The numbers that `mark_done` kept."""
     summary: dict[str, int | float | str] = json.loads((folder / DONE).read_text(encoding="utf-8"))
     return summary
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears, or replaces the one before, only when all of it is on the disk."""
+    unfinished = path.with_name(f"{path.name}.part")
+    with unfinished.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

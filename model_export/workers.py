@@ -23,9 +23,10 @@ def in_workers(function: Callable[[Job], Result], jobs: Sequence[Job], processes
     Args:
         function: of a module, not a closure.
         jobs: small values that can be pickled.
-        processes: 1 works in this process.
+        processes: 1 works in this process; otherwise even a single job gets a process of its own, so that
+            what an interrupted run has left to do is summed in the same order.
     """
-    if processes == 1 or len(jobs) < 2:
+    if processes == 1 or not jobs:
         yield from map(function, jobs)
         return
     # Fresh processes: torch, OpenCV and the OCR hold threads that do not survive a fork.

@@ -21,6 +21,7 @@ from model_export.calibrate import (  # noqa: E402
     brier,
     cross_validated,
     ece,
+    fit_binary_calibration,
     fit_calibration,
 )
 from model_export.errors import WrongInputError  # noqa: E402
@@ -171,3 +172,19 @@ def test_two_calibrations_one_after_the_other_add_up(tmp_path: Path) -> None:
     model = onnx.load(str(tmp_path / "graph.onnx"))
     apply_to_graph(model, {"GM": second})
     np.testing.assert_allclose(run(model, -0.2)["logits_gm"], second.apply(first.apply(before)), atol=1e-5)
+
+
+def test_binary_calibration_is_the_most_likely_line() -> None:
+    """Factor and offset agree with a general optimiser on the penalised likelihood, written out."""
+    rng = np.random.default_rng(4)
+    logits = rng.normal(1.0, 2.0, 80)
+    positive = rng.random(80) < sigmoid(0.6 * logits - 0.5)
+
+    def loss(x: np.ndarray) -> float:
+        chances = sigmoid(np.exp(x[0]) * logits + x[1])
+        return float(PRIOR_STRENGTH * x[0] ** 2 - np.log(np.where(positive, chances, 1 - chances)).sum())
+
+    expected = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-9}).x
+    found = fit_binary_calibration(logits, positive)
+    assert found.factor == pytest.approx(float(np.exp(expected[0])), rel=1e-3)
+    assert found.offsets == pytest.approx((float(expected[1]),) * 3, abs=1e-3)

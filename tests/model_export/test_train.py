@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra `train`, which is not installed")
 
-from model_export.cohort import load_cohort, stage_counts  # noqa: E402 - after the check that torch is there
+from model_export.checkpoint import CURVES, Checkpoint, Epoch  # noqa: E402 - after the check that torch is there
+from model_export.cohort import load_cohort, stage_counts  # noqa: E402
+from model_export.epochs import BestState, ordinal_loss  # noqa: E402
 from model_export.features import Features, Views, augment, cache_features, views_of  # noqa: E402
 from model_export.network import FibrosisNetwork  # noqa: E402
-from model_export.train import BestState, Task, TrainingOptions, divide, network_logits, train  # noqa: E402
+from model_export.task import Task, TrainingOptions, divide  # noqa: E402
+from model_export.train import network_logits, train  # noqa: E402
 from model_export.weights import random_trunk  # noqa: E402
 
 STAGES = np.array([0, 0, 2, 2, 3, 3, 4, 4])
@@ -64,33 +69,103 @@ def test_augmentation_crops_and_mirrors_but_keeps_colours_and_depth() -> None:
     assert (views_of(depth, 3, rng)[0] == depth).all()
 
 
-def test_training_learns_leaves_the_stem_alone_and_is_resumed(cohort: Path, tmp_path: Path) -> None:
-    """Heads and tops change, the stem does not; a second run takes what the first has left."""
+@pytest.fixture(scope="module")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Features:
+    """Maps of the eight patients that tell the stage, 5x5 instead of 17x17 and two views."""
+    features = Features(tmp_path_factory.mktemp("features"), "train")
+    rng = np.random.default_rng(3)
+    for path in features.files:
+        maps = rng.random((len(STAGES), 1, 2, 5, 5, 768))
+        maps[..., ::2] *= 1 + STAGES[:, None, None, None, None, None]
+        np.save(path, maps.astype(np.float16))
+    return features
+
+
+TASK = Task(STAGES, divide(STAGES, 0.5, 1), TrainingOptions(seed=1, epochs=1, batch=4, head_epochs=4))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the uninterrupted training leaves its files."""
+    return tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture(scope="module")
+def trained(features: Features, folder: Path) -> FibrosisNetwork:
+    """A network trained without interruption."""
     network = FibrosisNetwork(random_trunk(7)).eval()
-    features = Features(tmp_path, "train")
-    cache_features(network, cohort, features, Views(2, 1), processes=1)
-    maps = features.maps()[0]
-    assert maps.shape == (8, 1, 2, 17, 17, 768)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    stage = load_cohort(cohort, "train").stage
-    options = TrainingOptions(seed=1, epochs=1, batch=4, head_epochs=8)
-    task = Task(stage, divide(stage, 0.5, 1), options)
-    train(network, features, task, tmp_path, processes=1)
+    train(network, features, TASK, folder, processes=1)
+    return network
+
+
+@pytest.mark.timeout(180)
+def test_training_learns_and_leaves_the_stem_alone(trained: FibrosisNetwork, features: Features) -> None:
+    """Heads and tops change, the stem does not; what comes out tells the stages."""
+    before = FibrosisNetwork(random_trunk(7)).state_dict()
     changed = {
         name.split(".")[0]
-        for name, value in network.state_dict().items()
+        for name, value in trained.state_dict().items()
         if not torch.equal(value, before[name])
     }
     assert changed == {"gm_top", "em_top", "gm_head", "em_head", "fusion_head"}
-    logits = network_logits(network, features, np.arange(8))
+    logits = network_logits(trained, features, np.arange(8))
     assert logits.shape == (8, 1, 3, 3)
     assert (np.diff(logits, axis=3) <= 0).all()
-    assert np.corrcoef(logits[:, 0, 2, 0], stage)[0, 1] > 0.5
-    stamp = (tmp_path / "GM_vectors.npy").stat().st_mtime_ns
-    again = FibrosisNetwork(random_trunk(7)).eval()
-    train(again, features, task, tmp_path, processes=1)
-    assert (tmp_path / "GM_vectors.npy").stat().st_mtime_ns == stamp
-    np.testing.assert_allclose(network_logits(again, features, np.arange(8)), logits, atol=1e-3)
+    assert np.corrcoef(logits[:, 0, 2, 0], STAGES)[0, 1] > 0.5
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.usefixtures("trained")
+def test_curves_tell_every_epoch_of_every_method(folder: Path) -> None:
+    """The start and each epoch have a validation loss and AUCs; only the start has no training loss."""
+    curves = json.loads((folder / CURVES).read_text(encoding="utf-8"))
+    assert {method: sorted(parts) for method, parts in curves.items()} == {
+        "GM": ["head", "top"],
+        "EM": ["head", "top"],
+        "GM+EM": ["head"],
+    }
+    head = curves["GM"]["head"]
+    assert [row["epoch"] for row in head] == list(range(5))
+    assert head[0]["train_loss"] is None
+    assert head[-1]["train_loss"] < head[1]["train_loss"]
+    assert all(0 <= auc <= 1 for row in head for auc in row["validation_auc"].values())
+    assert len(curves["EM"]["top"]) == 2
+    assert not list(folder.glob("*.checkpoint"))
+
+
+@pytest.mark.timeout(180)
+def test_a_training_that_breaks_off_ends_with_the_same_weights(
+    trained: FibrosisNetwork,
+    features: Features,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Broken off before or after saving a head, a top or the fusion, it gives what one run gives."""
+    save, saved = Checkpoint.save, itertools.count(1)
+    before, after = {3, 13, 18}, {7, 16}
+    # 5 epochs of GM's head, 2 of its top, likewise EM, then 5 of the fusion; what is broken off comes again
+
+    def breaking(checkpoint: Checkpoint, curve: list[Epoch]) -> None:
+        number = next(saved)
+        if number in before:
+            raise KeyboardInterrupt
+        save(checkpoint, curve)
+        if number in after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "save", breaking)
+    for _ in range(len(before | after)):
+        with pytest.raises(KeyboardInterrupt):
+            train(FibrosisNetwork(random_trunk(7)).eval(), features, TASK, tmp_path, processes=1)
+    network = FibrosisNetwork(random_trunk(7)).eval()
+    train(network, features, TASK, tmp_path, processes=1)
+    expected = trained.state_dict()
+    different = [
+        name for name, value in network.state_dict().items() if not torch.equal(value, expected[name])
+    ]
+    assert different == []
+    assert (tmp_path / CURVES).read_bytes() == (folder / CURVES).read_bytes()
 
 
 def test_features_are_those_of_the_stem(cohort: Path, tmp_path: Path) -> None:
@@ -115,3 +190,14 @@ def test_best_state_comes_back() -> None:
         best.offer(loss)
     best.restore()
     assert layer.weight.item() == 2.0
+
+
+def test_a_binary_network_sees_its_threshold_alone() -> None:
+    """The loss at one threshold is the cross-entropy of that column; of all three, their mean."""
+    logits = torch.tensor([[2.0, 0.5, -1.0], [1.0, -3.0, -4.0]])
+    stage = torch.tensor([3, 1])
+    probability = torch.sigmoid(logits)
+    expected = -(torch.log(probability[0, 1]) + torch.log(1 - probability[1, 1])) / 2
+    torch.testing.assert_close(ordinal_loss(logits, stage, 1), expected)
+    columns = torch.stack([ordinal_loss(logits, stage, k) for k in range(3)])
+    torch.testing.assert_close(ordinal_loss(logits, stage), columns.mean())
