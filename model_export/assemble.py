@@ -20,7 +20,7 @@ from model_export.agree import GraphPrecision, ImageLogits
 from model_export.bundle_writer import BundleContent, write_bundle
 from model_export.calibrate import cross_validated
 from model_export.card import CardFacts, model_card
-from model_export.cohort import ACQUISITIONS
+from model_export.cohort import ACQUISITIONS, OWN_COHORT
 from model_export.familiarity import QUANTILE, count_strange, fit_familiarity
 from model_export.graph_tail import METHODS, read_tails
 from model_export.graphs import Exported
@@ -68,13 +68,16 @@ def export_bundle(  # noqa: PLR0913, PLR0917 - what, how, where, when and by who
     agreement = agree.compare(exact, found, points)
     agree.check_agreement(agreement, precision)
     held_out = run.held_out()
+    counted = {name: int(count) for name, count in work.summary_of(run.work / run.cohort).items()}
+    own_cohort = bool(counted.pop(OWN_COHORT, 0))
     familiarity = fit_familiarity(by_graph.gm_features, by_graph.em_features)
     facts = CardFacts(
         precision=precision,
         weights=run.weights,
         licence=run.licence,
         patients=(len(trained.stage), held_out.size, len(test.stage)),
-        refused={name: int(count) for name, count in work.summary_of(run.work / run.cohort).items()},
+        own_cohort=own_cohort,
+        refused=counted,
         auc=aucs(found, gm_lsm),
         agreement=agreement,
         strange=count_strange(familiarity, of_test.gm_features, of_test.em_features),
@@ -150,7 +153,7 @@ def _metrics(
     run = exported.run
     stage = run.patients("train").stage[run.held_out()]
     return {
-        "cohort": "virtual",
+        "cohort": "own" if facts.own_cohort else "virtual",
         "patients": {"train": facts.patients[0], "validation": facts.patients[1], "test": facts.patients[2]},
         "refused_while_drawing": {**facts.refused},
         "auc_test_patients": _plain(facts.auc),

@@ -35,10 +35,7 @@ graph is {precision}.
 
 ## Data
 
-Simulated patients only: {train} for training (of these {validation} decided when to stop and calibrated the
-log-odds) and {test} for the test, with the paper's shares of the stages and five acquisitions each. Whole
-screens were drawn, half of them passed a lossy capture card, and all were read and cropped by the
-appliance's own code. Refused by it while the cohort was drawn: {refused}.
+{data} Refused by it on the way: {refused}.
 
 ## How good it is
 
@@ -64,20 +61,42 @@ test patients' pictures, all of which the networks can know, {strange[0]} of {st
 
 ## Limits
 
-- No picture of a real patient was seen. Agreement with the paper on virtual patients shows that the tool
-  chain works; it is not clinical evidence.
-- The simulation knows one population (patients before liver resection, most with hepatitis B), one scanner
-  and one colour range. Inflammation, congestion, cholestasis, a recent meal, antiviral treatment, ascites and
-  obesity are not in it.
+{limits}
 - S0 and S1 are not told apart.
-- The out-of-range check knows the simulation's pictures only: it may refuse most pictures of a real scanner.
-  It does not see everything either: inverted gray values and pictures upside down pass as familiar.
 - The cut-offs come from patients that the networks were trained on and are therefore optimistic.
 
 ## Initial weights
 
 Trained from {weights}. {licence}
 """
+
+SIMULATED = (
+    """\
+Simulated patients only: {train} for training (of these {validation} decided when to stop and calibrated the
+log-odds) and {test} for the test, with the paper's shares of the stages and five acquisitions each. Whole
+screens were drawn, half of them passed a lossy capture card, and all were read and cropped by the
+appliance's own code.""",
+    """\
+- No picture of a real patient was seen. Agreement with the paper on virtual patients shows that the tool
+  chain works; it is not clinical evidence.
+- The simulation knows one population (patients before liver resection, most with hepatitis B), one scanner
+  and one colour range. Inflammation, congestion, cholestasis, a recent meal, antiviral treatment, ascites and
+  obesity are not in it.
+- The out-of-range check knows the simulation's pictures only: it may refuse most pictures of a real scanner.
+  It does not see everything either: inverted gray values and pictures upside down pass as familiar.""",
+)
+"""What a card says of the data and its limits when the virtual scanner drew the cohort."""
+OWN = (
+    """\
+A cohort that a site brought, not simulated patients as the notice above has it: {train} for training (of
+these {validation} decided when to stop and calibrated the log-odds) and {test} for the test, five
+acquisitions each.""",
+    """\
+- The patients are those of one cohort, chosen by the rules of the study: it is an internal validation, and no
+  clinical evidence for patients of another kind, scanner or colour range.
+- The out-of-range check knows this cohort's pictures only, and does not see everything.""",
+)
+"""The same of a site's own cohort."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +108,8 @@ class CardFacts:
         weights: name and digest of the initial weights' file, or that there was none.
         licence: of the initial weights, as the person who trained gave it.
         patients: training (validation among them), validation and test patients.
-        refused: what the appliance refused while the cohort was drawn, by reason.
+        own_cohort: the patients are a site's own, not drawn ones.
+        refused: what the appliance refused of the cohort's pictures, by reason.
         auc: by method and threshold, test patients.
         agreement: of INT8 with float32, test patients.
         strange: test pictures that the out-of-range check refuses, and all of them.
@@ -101,6 +121,7 @@ class CardFacts:
     weights: str
     licence: str
     patients: tuple[int, int, int]
+    own_cohort: bool
     refused: dict[str, int]
     auc: dict[str, dict[Threshold, float]]
     agreement: Agreement
@@ -111,12 +132,14 @@ class CardFacts:
 
 def model_card(facts: CardFacts) -> str:
     """The card as Markdown, one line a paragraph."""
+    train, validation, test = facts.patients
+    data, limits = OWN if facts.own_cohort else SIMULATED
     return TEMPLATE.format(
         notice=NOTICE,
         precision=GRAPHS[facts.precision],
-        train=facts.patients[0],
-        validation=facts.patients[1],
-        test=facts.patients[2],
+        data=data.format(train=train, validation=validation, test=test),
+        limits=limits,
+        test=test,
         refused=", ".join(f"{name} {count}" for name, count in sorted(facts.refused.items())) or "nothing",
         auc=_auc_table(facts.auc),
         points=_points(facts.operating_points),

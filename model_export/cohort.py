@@ -19,6 +19,8 @@ PAPER_STAGE_COUNTS: dict[Split, tuple[int, ...]] = {
 }
 """Patients with S0..S4 of Xue et al. 2020."""
 ACQUISITIONS = 5
+OWN_COHORT = "own_cohort"
+"""Marks, in the summary of a cohort's stage, one that the virtual scanner has not drawn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,14 +17,21 @@ from model_export.training_options import MISSING, TrainingChoice, training_opti
 
 
 @click.command()
+@click.option(
+    "--cohort",
+    type=click.Path(path_type=Path),
+    help="Folder with patients.csv, images.csv and pictures. Without it a virtual cohort is drawn.",
+)
 @training_options
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder that becomes the bundle; left out: train only."
 )
 @key_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def train(*, training: TrainingChoice, out: Path | None, key_path: Path | None, as_json: bool) -> None:
-    """Draw a virtual cohort, train GM, EM and GM+EM on it, and write a bundle.
+def train(
+    *, cohort: Path | None, training: TrainingChoice, out: Path | None, key_path: Path | None, as_json: bool
+) -> None:
+    """Train GM, EM and GM+EM on a cohort, drawn or your own, and write a bundle.
 
     Every stage is kept in --work: a run killed at any moment goes on where it stopped, to the same weights.
     On several GPUs or machines: torchrun ... -m model_export.cli train ..., with one --work that all see.
@@ -37,14 +45,21 @@ def train(*, training: TrainingChoice, out: Path | None, key_path: Path | None, 
     request = training.request()
     try:
         # torch may be absent
-        from model_export.ranks import is_first, launched_ranks  # noqa: PLC0415 - see above
+        from model_export.ranks import is_first, launched_ranks, wait  # noqa: PLC0415 - see above
         from model_export.stages import make_trained, make_twin  # noqa: PLC0415 - see above
+        from model_export.study.prepared import prepare_below  # noqa: PLC0415 - see above
         from model_export.workflow import make_bundle  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise WrongInputError(MISSING.format(name=error.name)) from error
     logging.basicConfig(level=logging.WARNING)
     key = None if key_path is None else read_key(key_path)
     with launched_ranks():
+        if cohort is not None:
+            below = (training.work, cohort, training.seed, training.processes)
+            if is_first():
+                prepare_below(*below)
+            wait()
+            request = replace(request, cohort=prepare_below(*below))
         if out is None or not is_first():
             run = make_twin(request) if whole else make_trained(request)
             if is_first():

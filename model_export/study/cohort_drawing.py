@@ -35,7 +35,8 @@ MEN_SHARE = (281 + 72) / 466
 """Of the paper's two cohorts; nothing in a picture follows from it."""
 _UNDER_WAY = ".drawn"
 """Folder of what is known so far while a drawing is not complete."""
-_ABOUT = "cohort.json"
+VIRTUAL = "cohort.json"
+"""Stands in a folder that the virtual scanner has drawn, and in no other."""
 _FAST = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 _README = """{notice}
 
@@ -107,7 +108,7 @@ def draw_folder(request: Request, folder: Path, processes: int = 2) -> dict[str,
         WrongInputError: the folder holds something else, or cannot be written.
         CohortError: the appliance refuses nearly everybody.
     """
-    about = folder / _ABOUT
+    about = folder / VIRTUAL
     if about.is_file() and not (folder / _UNDER_WAY).exists():
         return _already_drawn(request, about)
     _claim(request, folder)

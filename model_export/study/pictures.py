@@ -38,6 +38,8 @@ def decode(path: Path) -> Picture:
     if path.suffix.lower() in DICOM:
         return _decode_dicom(path)
     try:
+        # What OpenCV prints of a damaged file would hide the list of problems.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         content = np.frombuffer(path.read_bytes(), np.uint8)
         picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     except (OSError, cv2.error) as error:

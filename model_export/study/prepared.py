@@ -19,11 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
+import firmware_app
+import model_export
 from calibration.phantom.options import write_whole
 from firmware_app.inference.graph import INPUT_SIDE
-from model_export.cohort import ACQUISITIONS, Split
+from model_export import work
+from model_export.cohort import ACQUISITIONS, OWN_COHORT, Split
 from model_export.errors import WrongInputError
 from model_export.study import splits as kept_splits
+from model_export.study.cohort_drawing import VIRTUAL
 from model_export.study.cohort_folder import missing_classes, read_cohort
 from model_export.study.cohort_tables import PatientRow
 from model_export.study.rules import (
@@ -38,6 +42,8 @@ from model_export.study.rules import (
 from model_export.study.seen import Seen, folder_of, look_at
 
 _FLOW = "flow.json"
+SEEN_BY_THE_APPLIANCE = ("crop.py", "stiffness.py", "screen", "inference/prepare.py")
+"""Parts of the appliance that decide how a cohort's pictures look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,29 @@ def prepare_cohort(folder: Path, target: Path, seed: int, processes: int = 2) ->
     kept_splits.write_splits(target, splits, cohort.digests, seed)
     shutil.rmtree(parts)
     return Prepared(target, flow)
+
+
+def prepare_below(work_folder: Path, folder: Path, seed: int, processes: int) -> str:
+    """Prepare a cohort as a stage of a training; returns the name of the stage's folder.
+
+    Args:
+        work_folder: keeps the stages.
+        folder: of the cohort.
+        seed: of the split, if the table has none.
+        processes: how many look at once.
+
+    Raises:
+        WrongInputError: as `prepare_cohort`.
+    """
+    own = Path(model_export.__file__).parent
+    sees = [Path(firmware_app.__file__).parent / part for part in SEEN_BY_THE_APPLIANCE]
+    source = work.source_key(own / "eyes.py", own / "study", *sees)
+    target = work.stage_folder(work_folder, "prepared", work.key_of(str(folder.resolve()), seed, source))
+    prepared = prepare_cohort(folder, target, seed, processes)
+    if not work.is_done(target):
+        virtual = (folder / VIRTUAL).is_file()
+        work.mark_done(target, prepared.flow.pictures_refused | ({} if virtual else {OWN_COHORT: 1}))
+    return target.name
 
 
 def load_prepared(target: Path) -> Prepared:
