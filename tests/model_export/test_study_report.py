@@ -10,6 +10,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -28,10 +30,11 @@ from model_export.study.report import write as write_module
 from model_export.study.report.baseline import baseline
 from model_export.study.report.comparisons import families
 from model_export.study.report.content import provenance_of
-from model_export.study.report.figures import StudyFigures
+from model_export.study.report.figures import StudyFigures, convergence_findings
 from model_export.study.report.page import Results, render_study
-from model_export.study.report.study_folder import FILES, read_study
+from model_export.study.report.study_folder import FILES, Curves, Epoch, read_study
 from model_export.study.report.write import write_report
+from model_export.trained import TrainedRun
 from model_export.weights import random_trunk
 from tests.axe import AXE_JS, violations
 from tests.model_export.drawn_study import COUNTS, pictures, stages, write_study
@@ -50,6 +53,7 @@ class PicturesOnly:
     """A finished training as far as the report asks for it; the network is untrained."""
 
     network: FibrosisNetwork
+    heads: str = "shared"
 
     def patients(self, split: Split) -> Cohort:
         """Pictures of the test patients."""
@@ -288,6 +292,22 @@ def page_without_pictures(folder: Path) -> str:
         settings=settings,
     )
     return render_study(results)
+
+
+def test_of_three_binary_networks_the_maps_are_those_of_the_middle_threshold() -> None:
+    """The paper's mode has no network for all thresholds; the caption then says whose maps they are."""
+    run = SimpleNamespace(heads="three", load_binary_networks=lambda: ("for S2", "for S3", "for S4"))
+    network, threshold = write_module._network_of_maps(cast("TrainedRun", run))
+    assert (str(network), threshold) == ("for S3", "≥ S3")
+
+
+def test_a_whole_network_is_drawn_beside_the_fine_tuned_top() -> None:
+    """Convergence with and without transfer learning is compared in one panel, however each was trained."""
+    epochs = (Epoch(0, None, 2.0), Epoch(1, 0.5, 1.0))
+    curves: Curves = {"TL": {"GM": {"top": epochs}}, "non-TL": {"GM": {"whole": epochs}}}
+    (sentence,) = convergence_findings(curves)
+    assert sentence.startswith("GM, fine-tuning: ")
+    assert "TL 1.000 at epoch 1 of 1; non-TL, whole network 1.000" in sentence
 
 
 def _without_file(name: str) -> Callable[[Path], None]:

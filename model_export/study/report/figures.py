@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +30,8 @@ TWINS = ("GM non-TL", "GM", "EM non-TL", "EM")
 JUDGED = ("LSM", "GM", "EM", "GM+LSM", "GM+EM")
 """Methods whose calibration is drawn; the serum scores are no probabilities of a network."""
 KINDS = ("TL", "non-TL")
-_COLOURS = {"TL": "#0072B2", "non-TL": "#D55E00"}
+PHASES = {"head": "head alone", "top": "fine-tuning", "whole": "fine-tuning"}
+"""What a part of the training is called in the figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,6 @@ def draw_study_figures(test: CohortResult, training: CohortResult, curves: Curve
         OSError: the folder cannot be written.
     """
     looks = line_styles(BEST_FIRST)
-    recorded = any(parts for networks in curves.values() for parts in networks.values())
     return StudyFigures(
         figure_3=save_figure(
             lambda: _figure_3(training, test, {name: looks[name] for name in TWINS}),
@@ -80,7 +81,7 @@ def draw_study_figures(test: CohortResult, training: CohortResult, curves: Curve
         ),
         calibration=calibration_figure(only(test, JUDGED), out),
         decision=decision_figure(only(test, BEST_FIRST[:7]), out),
-        convergence=_convergence(curves, out) if recorded else None,
+        convergence=_convergence(curves, out) if _panels(curves) else None,
     )
 
 
@@ -127,38 +128,47 @@ def _convergence(curves: Curves, out: Path) -> FigureFile:
 
 
 def _convergence_canvas(curves: Curves) -> Canvas:
-    networks = list(dict.fromkeys(name for kind in curves.values() for name in kind))
-    parts = list(dict.fromkeys(part for kind in curves.values() for found in kind.values() for part in found))
-    canvas = Canvas(figsize=(4.2 * len(networks) + 1.0, 2.9 * len(parts) + 0.3), layout="constrained")
-    grid = canvas.subplots(len(parts), len(networks), squeeze=False)
-    for axes_of_part, part in zip(grid, parts, strict=True):
-        for axes, network in zip(axes_of_part, networks, strict=True):
-            axes.set_title(f"{network}, {part}")
-            axes.set_xlabel("Epoch")
-            axes.set_ylabel("Ordinal loss")
-            axes.xaxis.get_major_locator().set_params(integer=True)
-            for kind in (*KINDS, *(name for name in curves if name not in KINDS)):
-                _loss_lines(axes, kind, curves.get(kind, {}).get(network, {}).get(part, ()))
-            if axes.get_legend_handles_labels()[1]:
-                axes.legend(loc="upper right")
-            else:
-                axes.set_axis_off()
-                axes.set_title("")
+    panels = _panels(curves)
+    columns = min(3, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    canvas = Canvas(figsize=(3.7 * columns + 0.4, 2.9 * rows + 0.3), layout="constrained")
+    grid = canvas.subplots(rows, columns, squeeze=False).flat
+    for axes, ((network, phase), lines) in zip(grid, panels.items(), strict=False):
+        axes.set_title(f"{network}, {phase}")
+        axes.set_xlabel("Epoch")
+        axes.set_ylabel("Ordinal loss")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        for kind, epochs in lines:
+            _loss_lines(axes, kind, epochs)
+        axes.legend(loc="upper right")
+    for axes in list(grid)[len(panels) :]:
+        axes.set_axis_off()
     return canvas
 
 
+def _panels(curves: Curves) -> dict[tuple[str, str], list[tuple[str, tuple[Epoch, ...]]]]:
+    """By network and phase the epochs of each kind of training; all heads first.
+
+    Fine-tuning the top with transfer learning and training the whole network without are one phase.
+    """
+    found: dict[tuple[str, str], list[tuple[str, tuple[Epoch, ...]]]] = {}
+    for kind in (*KINDS, *(name for name in curves if name not in KINDS)):
+        for network, parts in curves.get(kind, {}).items():
+            for part, epochs in parts.items():
+                if best_epoch(epochs) is not None:
+                    phase = PHASES.get(part, part)
+                    label = f"{kind}, whole network" if part == "whole" else kind
+                    found.setdefault((network, phase), []).append((label, epochs))
+    return dict(sorted(found.items(), key=lambda panel: panel[0][1] != PHASES["head"]))
+
+
 def _loss_lines(axes: Axes, kind: str, epochs: tuple[Epoch, ...]) -> None:
-    colour, dash = _COLOURS.get(kind, "#444444"), "--" if kind == "non-TL" else "-"
-    for width, words, name in ((0.9, "training", "train_loss"), (2.0, "held out", "validation_loss")):
+    colour, dash = ("#D55E00", "--") if kind.startswith("non-TL") else ("#0072B2", "-")
+    for width, words, name in ((0.9, "learnt", "train_loss"), (2.0, "held out", "validation_loss")):
         points = [(one.epoch, getattr(one, name)) for one in epochs if getattr(one, name) is not None]
         if points:
-            axes.plot(
-                *zip(*points, strict=True),
-                linestyle=dash,
-                color=colour,
-                linewidth=width,
-                label=f"{kind}, {words}",
-            )
+            label = f"{kind}, {words}"
+            axes.plot(*zip(*points, strict=True), linestyle=dash, color=colour, linewidth=width, label=label)
     best = best_epoch(epochs)
     if best is not None and best.validation_loss is not None:
         axes.plot(best.epoch, best.validation_loss, "o", markerfacecolor="white", markeredgecolor=colour)
@@ -171,16 +181,14 @@ def best_epoch(epochs: tuple[Epoch, ...]) -> Epoch | None:
 
 
 def convergence_findings(curves: Curves) -> tuple[str, ...]:
-    """For each network and part: where each kind of training had its lowest loss."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for kind in (*KINDS, *(name for name in curves if name not in KINDS)):
-        for network, parts in curves.get(kind, {}).items():
-            for part, epochs in parts.items():
-                best = best_epoch(epochs)
-                if best is not None:
-                    words = f"{kind} {best.validation_loss:.3f} at epoch {best.epoch} of {epochs[-1].epoch}"
-                    found.setdefault((network, part), []).append(words)
-    return tuple(
-        f"{network}, {part}: lowest held-out loss {'; '.join(words)}."
-        for (network, part), words in found.items()
-    )
+    """For each network and phase: where each kind of training had its lowest loss."""
+    words = []
+    for (network, phase), lines in _panels(curves).items():
+        found = ((kind, best_epoch(epochs), epochs[-1].epoch) for kind, epochs in lines)
+        told = (
+            f"{kind} {best.validation_loss:.3f} at epoch {best.epoch} of {last}"
+            for kind, best, last in found
+            if best
+        )
+        words.append(f"{network}, {phase}: lowest held-out loss {'; '.join(told)}.")
+    return tuple(words)

@@ -8,8 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from model_export.errors import ExportError, WrongInputError
+from model_export.evaluate_figures import label_of
 from model_export.evaluate_results import Settings, evaluate_cohort
+from model_export.evaluate_scores import THRESHOLDS
 from model_export.figure_files import FigureFile, Words, save_figure
+from model_export.network import FibrosisNetwork
 from model_export.study.report.baseline import baseline
 from model_export.study.report.comparisons import families
 from model_export.study.report.content import content_of, provenance_of
@@ -17,7 +20,7 @@ from model_export.study.report.figures import draw_study_figures
 from model_export.study.report.gallery import Gallery, gallery_canvas, in_words, limits_of, make_gallery
 from model_export.study.report.page import Results, render_study
 from model_export.study.report.study_folder import read_study
-from model_export.trained import load_run
+from model_export.trained import TrainedRun, load_run
 
 
 def write_report(study_folder: Path, work: Path, out: Path, settings: Settings) -> None:
@@ -39,7 +42,8 @@ def write_report(study_folder: Path, work: Path, out: Path, settings: Settings) 
     test = evaluate_cohort(study.scores["test"], study.scores["train"], settings)
     # Image-level figures are a second look at the test patients only.
     training = evaluate_cohort(study.scores["train"], None, replace(settings, replicates=0))
-    gallery = make_gallery(run.load_network(), cohort, study.scores["test"], test, settings.seed)
+    network, threshold = _network_of_maps(run)
+    gallery = make_gallery(network, cohort, study.scores["test"], test, settings.seed)
     try:
         out.mkdir(parents=True, exist_ok=True)
         results = Results(
@@ -49,7 +53,7 @@ def write_report(study_folder: Path, work: Path, out: Path, settings: Settings) 
             baseline=baseline(study),
             tested=families(test),
             figures=draw_study_figures(test, training, study.curves, out),
-            gallery=tuple(_draw_gallery(gallery, out, settings.seed)),
+            gallery=tuple(_draw_gallery(gallery, out, settings.seed, threshold)),
             provenance=provenance_of(study, study_folder, settings),
             settings=settings,
         )
@@ -63,9 +67,18 @@ def write_report(study_folder: Path, work: Path, out: Path, settings: Settings) 
         raise ExportError(f"{out} cannot be written: {error.strerror}") from error
 
 
-def _draw_gallery(gallery: Gallery, out: Path, seed: int) -> Iterator[FigureFile]:
+def _network_of_maps(run: TrainedRun) -> tuple[FibrosisNetwork, str]:
+    """The network whose maps are drawn, and the threshold that it is for; nothing when it serves all."""
+    if run.heads == "shared":
+        return run.load_network(), ""
+    middle = len(THRESHOLDS) // 2
+    return run.load_binary_networks()[middle], label_of(THRESHOLDS[middle].name)
+
+
+def _draw_gallery(gallery: Gallery, out: Path, seed: int, threshold: str) -> Iterator[FigureFile]:
     """Figure 5 in two parts; a part without anybody is left out."""
     limits = limits_of(gallery)
+    whose = f" by the networks for {threshold}" if threshold else ""
     parts = (
         ("figure-5a", "Figure 5a. Rightly staged", gallery.right, "calls rightly at all three thresholds"),
         ("figure-5b", "Figure 5b. Wrongly staged", gallery.wrong, "calls wrongly at one threshold or more"),
@@ -75,8 +88,8 @@ def _draw_gallery(gallery: Gallery, out: Path, seed: int) -> Iterator[FigureFile
             continue
         caption = (
             f"Of each stage one test patient whom GM+EM {words}, and one of his acquisitions, drawn with "
-            f"seed {seed}; nobody was chosen by hand. Below each picture its class-activation map, the upper "
-            "tenth outlined in white."
+            f"seed {seed}; nobody was chosen by hand. Below each picture its class-activation map{whose}, "
+            "the upper tenth outlined in white."
         )
         yield save_figure(
             lambda shown=examples: gallery_canvas(shown, limits),  # type: ignore[misc]  # bound for each part
