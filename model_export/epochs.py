@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from firmware_app.inference.bundle import THRESHOLDS
 from model_export import ranks
-from model_export.checkpoint import Checkpoint, Epoch
+from model_export.checkpoint import Checkpoint, Epoch, Stateful
 from model_export.patient_scores import positives
 from model_export.statistics.auc import delong_auc
 from model_export.task import Indices, Task, TrainingOptions
@@ -59,67 +59,67 @@ def learn(lesson: Lesson, task: Task, path: Path) -> None:
         path: of the checkpoint; if it is there, training goes on from it, to the weights that an
             uninterrupted training gives on the same machine with as many threads.
     """
-    optimiser = make_optimiser(lesson.groups, task.options)
-    schedule = make_schedule(optimiser, task.options, lesson.epochs * _steps(lesson, task))
-    best = BestState(lesson.model)
-    checkpoint = Checkpoint(
-        path, {"model": lesson.model, "optimiser": optimiser, "schedule": schedule, "best": best}
-    )
-    curve = checkpoint.load()
+    state = _begin(lesson, task, path)
     ranks.wait()
-    if not curve:
-        _close_epoch(lesson, task, None, curve, best, checkpoint)
+    if not state.curve:
+        _close_epoch(lesson, task, None, state)
     model = ranks.together(lesson.model)
     with tqdm(
-        initial=len(curve) - 1,
+        initial=len(state.curve) - 1,
         total=lesson.epochs,
         desc=lesson.name,
         mininterval=1.0,
         disable=not ranks.is_first(),
     ) as bar:
-        while len(curve) <= lesson.epochs:
-            train_loss = _train_epoch(lesson, task, len(curve), model, optimiser, schedule)
-            _close_epoch(lesson, task, train_loss, curve, best, checkpoint)
+        while len(state.curve) <= lesson.epochs:
+            _close_epoch(lesson, task, _train_epoch(lesson, task, model, state), state)
             bar.update()
-            bar.set_postfix(validation=f"{curve[-1].validation_loss:.3f}")
-    best.restore()
+            bar.set_postfix(validation=f"{state.curve[-1].validation_loss:.3f}")
+    state.best.restore()
 
 
-def _train_epoch(  # noqa: PLR0913, PLR0917 - what is taught, when, and the three that change
-    lesson: Lesson,
-    task: Task,
-    epoch: int,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-) -> float:
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What changes from epoch to epoch, beside the model; the curve has a point for every finished epoch."""
+
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    best: BestState
+    checkpoint: Checkpoint
+    curve: list[Epoch]
+
+
+def _begin(lesson: Lesson, task: Task, path: Path) -> _State:
+    """The beginning, or where the checkpoint has left off."""
+    optimiser = make_optimiser(lesson.groups, task.options)
+    schedule = make_schedule(optimiser, task.options, lesson.epochs * _steps(lesson, task))
+    best = BestState(lesson.model)
+    parts: dict[str, Stateful] = {"model": lesson.model, "optimiser": optimiser}
+    checkpoint = Checkpoint(path, {**parts, "schedule": schedule, "best": best})
+    return _State(optimiser, schedule, best, checkpoint, checkpoint.load())
+
+
+def _train_epoch(lesson: Lesson, task: Task, model: nn.Module, state: _State) -> float:
     """One pass over the pictures; returns the mean loss."""
     model.train()
     loss_sum, pictures = 0.0, 0
-    for inputs, stage in _batches(lesson, task, epoch):
+    for inputs, stage in _batches(lesson, task, len(state.curve)):
         loss = ordinal_loss(model(inputs), stage, task.threshold)
-        optimiser.zero_grad(set_to_none=True)
+        state.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        optimiser.step()
-        schedule.step()
+        state.optimiser.step()
+        state.schedule.step()
         loss_sum += float(loss.detach()) * stage.numel()
         pictures += stage.numel()
     return ranks.total(loss_sum) / ranks.total(pictures)
 
 
-def _close_epoch(  # noqa: PLR0913, PLR0917 - what is taught, and what an epoch leaves behind
-    lesson: Lesson,
-    task: Task,
-    train_loss: float | None,
-    curve: list[Epoch],
-    best: BestState,
-    checkpoint: Checkpoint,
-) -> None:
+def _close_epoch(lesson: Lesson, task: Task, train_loss: float | None, state: _State) -> None:
     """Validate, remember and save."""
-    curve.append(_judged(lesson, task, len(curve), train_loss))
-    best.offer(curve[-1].validation_loss)
+    state.curve.append(_judged(lesson, task, len(state.curve), train_loss))
+    state.best.offer(state.curve[-1].validation_loss)
     if ranks.is_first():
-        checkpoint.save(curve)
+        state.checkpoint.save(state.curve)
 
 
 def _steps(lesson: Lesson, task: Task) -> int:

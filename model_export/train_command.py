@@ -42,6 +42,8 @@ def train(
             "a bundle holds one stem, a top for each modality and shared heads: leave out --out, "
             "or train with --heads shared --trainable top"
         )
+    if training.weights is not None and training.trainable == "all":
+        raise WrongInputError("--trainable all trains from --random-weights; leave out --weights")
     request = training.request()
     try:
         # torch may be absent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,13 @@ from model_export.whole import WholeRun, train_whole  # noqa: E402
 
 
 def _draw(folder: Path, split: str, stage: list[int]) -> None:
-    """Patients with one acquisition each, brighter with the stage, as a prepared cohort."""
+    """Patients with two acquisitions each, brighter with the stage, as a prepared cohort."""
     rng = np.random.default_rng(len(stage))
     for name in ("gray", "elastogram"):
-        pictures = rng.integers(0, 90, (len(stage), 1, 299, 299, 3))
+        pictures = rng.integers(0, 90, (len(stage), 2, 299, 299, 3))
         pictures += 30 * np.array(stage)[:, None, None, None, None]
         np.save(folder / f"{split}_{name}.npy", pictures.astype(np.uint8))
-    lsm_kpa, latents = np.full((len(stage), 1), 7.0), np.zeros((len(stage), 2))
+    lsm_kpa, latents = np.full((len(stage), 2), 7.0), np.zeros((len(stage), 2))
     np.savez(folder / f"{split}.npz", stage=np.array(stage), lsm_kpa=lsm_kpa, latents=latents)
 
 
@@ -63,7 +64,7 @@ def test_binary_networks_of_the_twin_are_trained_and_scored(work: Path) -> None:
     assert isinstance(run, TrainedRun)
     assert methods_of(run) == ("GM", "EM", "GM+EM")
     test = image_logits(run, "test", processes=1)
-    assert test.shape == (2, 1, 3, 3)
+    assert test.shape == (2, 2, 3, 3)
     assert np.isfinite(test).all()
     assert np.isfinite(image_logits(run, "train", processes=1)).all()
     (run.folder / "logits_test.npy").unlink()
@@ -80,6 +81,7 @@ def test_binary_networks_of_the_twin_are_trained_and_scored(work: Path) -> None:
 def test_all_layers_are_trained_from_the_pictures(work: Path) -> None:
     """Without a frozen layer the first convolution changes too, and both modalities have log-odds."""
     patients = load_cohort(work / "cohort-own", "train")
+    patients = replace(patients, gray=patients.gray[:, :1], elastogram=patients.elastogram[:, :1])
     task = Task(patients.stage, divide(patients.stage, 0.5, 1), TrainingOptions(seed=3, epochs=1, batch=2))
     run = WholeRun(work=work, cohort="cohort-own", network="whole-1")
     (work / run.network).mkdir()
@@ -89,7 +91,7 @@ def test_all_layers_are_trained_from_the_pictures(work: Path) -> None:
     assert {name: list(parts) for name, parts in curves.items()} == {name: ["whole"] for name in MODALITIES}
     assert np.isfinite(curves["GM"]["whole"][1]["train_loss"])
     logits = image_logits(run, "test", processes=1)
-    assert logits.shape == (2, 1, 2, 3)
+    assert logits.shape == (2, 2, 2, 3)
     assert np.isfinite(logits).all()
     best = min(range(2), key=lambda epoch: curves["GM"]["whole"][epoch]["validation_loss"])
     first = next(run.load_networks()[0].parameters())
