@@ -17,6 +17,7 @@ from firmware_app.wording import NOTICE
 from model_export.compile_command import compile_engine
 from model_export.errors import ExportError, WrongInputError
 from model_export.export_command import export_command, quantise_command
+from model_export.report_command import report
 from model_export.sign_command import keygen, sign
 from model_export.study.prepare_command import prepare
 from model_export.train_command import train
@@ -48,6 +49,7 @@ def _evaluate() -> click.Command:
 program.add_command(prepare)
 program.add_command(train)
 program.add_command(_evaluate())
+program.add_command(report)
 program.add_command(export_command)
 program.add_command(quantise_command)
 program.add_command(compile_engine)

@@ -8,5 +8,7 @@
 - `rules`: inclusion and exclusion, with the flow of numbers; `splits`: training and test, with digests;
 - `prepared`, `prepare_command`: the arrays that training reads, `fibrostage-export prepare`;
 - `patients`, `methods`, `gm_lsm`: from log-odds, stiffness and serum values to the scores of every method;
+- `run` with `cohort_stage`, `stopwatch`, `machine_facts`: all stages from a cohort to the tables of scores,
+  `fibrostage-export report`;
 - `report`: tables, figures and the page.
 """
