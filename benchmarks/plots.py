@@ -1,7 +1,8 @@
-"""The plots of `docs/performance.md`: ours and the alternatives, with the spread over the runs."""
+"""The plots of `docs/performance.md`: by how much we are ahead of each alternative, or behind."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -10,17 +11,26 @@ import matplotlib as mpl
 mpl.use("svg")
 
 from matplotlib import pyplot as plt
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from benchmarks.record import Figures, Record
+from benchmarks.record import Record
 
-WIDTH_INCHES, BAR_INCHES = 7.5, 0.24
-OURS, OTHERS = "#0072B2", ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+WIDTH_INCHES, ROW_INCHES, MARGIN_INCHES = 8.5, 0.34, 0.7
+AHEAD, BEHIND = "#0072B2", "#D55E00"
 """Okabe and Ito (2008)."""
-Bar = tuple[str, list[Figures], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One alternative to one measure: what stands beside it, and the ratios of the runs."""
+
+    label: str
+    values: str
+    ratios: list[float]
 
 
 def draw_record(record: Record, path: Path) -> bool:
-    """Draw every measure that has alternatives: medians, from the smallest to the largest run.
+    """Draw the ratio to every alternative: the median of the runs, from the smallest to the largest.
 
     Args:
         record: what was measured.
@@ -29,20 +39,29 @@ def draw_record(record: Record, path: Path) -> bool:
     Returns:
         Whether there was anything to draw.
     """
-    bars = _bars(record)
-    if not bars:
+    rows = _rows(record)
+    if not rows:
         return False
-    figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 0.9 + BAR_INCHES * len(bars)), layout="constrained")
-    for place, (_, runs, colour) in enumerate(bars):
-        medians = [run.p50 for run in runs]
-        middle = median(medians)
-        axes.barh(-place, middle, color=colour, height=0.8)
-        axes.plot([min(medians), max(medians)], [-place, -place], color="black", linewidth=1.5)
-        axes.annotate(f" {middle:.3g} {runs[0].unit}", (max(medians), -place), va="center", fontsize=7)
-    axes.set_yticks([-place for place in range(len(bars))], [label for label, _, _ in bars], fontsize=7)
+    height = MARGIN_INCHES + ROW_INCHES * len(rows)
+    figure, axes = plt.subplots(figsize=(WIDTH_INCHES, height), layout="constrained")
+    for place, row in enumerate(rows):
+        middle = median(row.ratios)
+        colour = AHEAD if middle >= 1 else BEHIND
+        axes.plot([1, middle], [-place, -place], color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
+        axes.plot([min(row.ratios), max(row.ratios)], [-place, -place], color="black", linewidth=1.2)
+        axes.plot([middle], [-place], "o", color=colour, markersize=5)
+        axes.annotate(
+            f"x{middle:.3g}: {row.values}", (max(1, *row.ratios), -place), (7, 0), textcoords="offset points",
+            va="center", fontsize=7,
+        )  # fmt: skip
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_yticks([-place for place in range(len(rows))], [row.label for row in rows], fontsize=7)
     axes.set_xscale("log")
-    axes.margins(x=0.12, y=0.01)
-    axes.set_xlabel("median of the run; the black line goes from the smallest run to the largest", fontsize=7)
+    axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"x{ratio:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.margins(x=0.35, y=0.5 / len(rows))
+    axes.set_xlabel("ratio of the medians, and its spread over the runs; above 1 we are ahead", fontsize=7)
     axes.tick_params(axis="x", labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "fibrostage"}):
@@ -51,18 +70,16 @@ def draw_record(record: Record, path: Path) -> bool:
     return True
 
 
-def _bars(record: Record) -> list[Bar]:
-    """Label, figures of the runs, colour; zeros have no place on a logarithmic axis."""
-    bars: list[Bar] = []
+def _rows(record: Record) -> list[Row]:
+    """In the order of the table; a ratio of zero has no place on a logarithmic axis."""
+    rows = []
     for name in record.spread:
-        others = {o: None for run in record.runs for o in run.alternatives.get(name, {})}
-        if not others:
-            continue
-        ours = [run.measures[name] for run in record.runs if name in run.measures]
-        bars.append((f"{name}: ours", ours, OURS))
-        for number, other in enumerate(others):
-            theirs = [
-                r.alternatives[name][other] for r in record.runs if other in r.alternatives.get(name, {})
-            ]
-            bars.append((other, theirs, OTHERS[number % len(OTHERS)]))
-    return [bar for bar in bars if all(run.p50 > 0 for run in bar[1])]
+        for other in {o: None for run in record.runs for o in run.ratios.get(name, {})}:
+            runs = [run for run in record.runs if run.ratios.get(name, {}).get(other, 0) > 0]
+            if runs:
+                ours = median(run.measures[name].p50 for run in runs)
+                theirs = median(run.alternatives[name][other].p50 for run in runs)
+                values = f"{ours:.3g} and {theirs:.3g} {runs[0].measures[name].unit}"
+                ratios = [run.ratios[name][other] for run in runs]
+                rows.append(Row(f"{name}\nagainst {other}", values, ratios))
+    return rows

@@ -112,7 +112,8 @@ def main() -> None:
     plan = [
         (stage, options.first_seed + 10 * stage + i) for stage in range(5) for i in range(options.per_stage)
     ]
-    plan = plan[:1] if options.smoke else plan
+    if options.smoke:
+        plan, options.fps = plan[:1], 10
     with tempfile.TemporaryDirectory() as folder:
         exams = [
             replay_one(Path(folder), stage, seed, options.fps) for stage, seed in tqdm(plan, unit="exam")
