@@ -49,7 +49,7 @@ $(STAMPS)/core: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(STAMPS)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing the Python packages of the tests and of the training stack"
-	@$(PIP) --editable '.[test,train,reports]'
+	@$(PIP) --editable '.[test,train,reports,archive]'
 	@$(PIP) --no-deps tensorrt-stubs # types only: with its dependencies it would want TensorRT itself
 	@touch $@ $(STAMPS)/core
 

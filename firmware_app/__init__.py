@@ -17,7 +17,8 @@ In the order of the journey:
                `outbox` what waits for it; `audit` the log; `reports` for the record
 - `overlay`    what the sonographer sees, and over which picture
 - `health`     how the appliance is, and what it goes without
-- `appliance`  the loop that joins all of it: read it first; `live`, `replay` run it, `notify` tells systemd
+- `appliance`  the loop that joins all of it: read it first; `live`, `replay` run it, `notify` tells systemd;
+               `rescoring` replays an archive by many workers
 - `cli`        the program `fibrostage`; `selftest` whether all of it works here; `demo` all of it on one
                command; `broker` a private mosquitto; `inspection` one picture, which `annotation` draws with
                the outcome of `annotation_checks`

@@ -16,7 +16,7 @@ from firmware_app.inference.golden import self_test
 from firmware_app.inference.signature import TrustedKey, read_public_key, trusted_keys
 
 _Path = click.Path(path_type=Path)
-_config_option = click.option(
+config_option = click.option(
     "--config", "config_path", type=_Path, help="TOML file; default: the system's, else all defaults."
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -44,7 +44,7 @@ def bundle_group() -> None:
 
 
 @bundle_group.command("list")
-@_config_option
+@config_option
 @_json_option
 def list_command(config_path: Path | None, *, as_json: bool) -> None:
     """List the installed bundles, the one in use first."""
@@ -60,7 +60,7 @@ def list_command(config_path: Path | None, *, as_json: bool) -> None:
 
 @bundle_group.command("verify")
 @click.argument("folder", metavar="[BUNDLE]", type=_Path, required=False)
-@_config_option
+@config_option
 @trust_option
 @_json_option
 def verify_command(
@@ -76,7 +76,7 @@ def verify_command(
 
 @bundle_group.command("install")
 @click.argument("folder", metavar="BUNDLE", type=_Path)
-@_config_option
+@config_option
 @_json_option
 def install_command(folder: Path, config_path: Path | None, *, as_json: bool) -> None:
     """Check a BUNDLE, try it on this machine and put it in use; the one before is kept."""
@@ -86,7 +86,7 @@ def install_command(folder: Path, config_path: Path | None, *, as_json: bool) ->
 
 
 @bundle_group.command("rollback")
-@_config_option
+@config_option
 @_json_option
 def rollback_command(config_path: Path | None, *, as_json: bool) -> None:
     """Put the previous bundle in use again."""

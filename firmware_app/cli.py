@@ -12,15 +12,14 @@ from pathlib import Path
 
 import click
 import cv2
-from tqdm import tqdm
 
 from calibration.errors import CalibrationError
 from calibration.errors import WrongInputError as CalibrationInputError
 from calibration.program import DONE, FAILED, run_program
 from firmware_app import __version__
 from firmware_app.annotation import annotate
-from firmware_app.assembly import appliance_of, screen_reader
-from firmware_app.bundle_commands import bundle_group, keys_of, trust_option
+from firmware_app.assembly import screen_reader
+from firmware_app.bundle_commands import bundle_group, config_option
 from firmware_app.config import load_config, render_config, system_path
 from firmware_app.config.migrations import migrate_file
 from firmware_app.config.secrecy import exposed
@@ -31,29 +30,19 @@ from firmware_app.errors import (
     ConfigError,
     FibrostageError,
     SinkError,
-    SourceError,
     WrongInputError,
 )
 from firmware_app.health.command import health_command
 from firmware_app.inspection import as_json, inspect_frame, load_picture, verdict_of
 from firmware_app.journey import Picture
-from firmware_app.model import Opened, load_model
 from firmware_app.notify import ServiceManager
-from firmware_app.records.commands import evidence_group, replay_evidence
+from firmware_app.records.commands import evidence_group
 from firmware_app.records.verification import verify as verify_audit
+from firmware_app.replay_command import profile_option, replay_command
 from firmware_app.reports.command import report
 from firmware_app.wording import NOTICE
 
 _Path = click.Path(path_type=Path)
-_config_option = click.option(
-    "--config", "config_path", type=_Path, help="TOML file; default: the system's, else all defaults."
-)
-_profile_option = click.option(
-    "--profile", default="aixplorer", show_default=True, help="Screen profile: a name or a TOML file."
-)
-_bundle_option = click.option(
-    "--bundle", "bundle_path", type=_Path, help="Folder of the model bundle; default: the demonstration's."
-)
 
 
 @click.group(epilog=NOTICE)
@@ -63,7 +52,7 @@ def cli() -> None:
 
 
 @cli.command()
-@_config_option
+@config_option
 @click.option(
     "--safe-mode/--no-safe-mode",
     default=None,
@@ -92,55 +81,12 @@ def run(config_path: Path | None, *, safe_mode: bool | None) -> int:
     return standing_by.run(config_path, complaint, stop)
 
 
-@cli.command()
-@click.argument("video", type=_Path, required=False)
-@click.option(
-    "--evidence",
-    "evidence_path",
-    type=_Path,
-    help="Instead of a VIDEO: score what was kept of results again.",
-)
-@_bundle_option
-@trust_option
-@_config_option
-@_profile_option
-@click.option("--json", "as_lines", is_flag=True, help="Print one JSON object per line.")
-def replay(  # noqa: PLR0913, PLR0917 - one argument for each option
-    video: Path | None,
-    evidence_path: Path | None,
-    bundle_path: Path | None,
-    trusted_files: tuple[Path, ...],
-    config_path: Path | None,
-    profile: str,
-    *,
-    as_lines: bool,
-) -> None:
-    """Analyse a recorded VIDEO on the appliance's own path, faster than real time, with no broker."""
-    config = load_config(config_path)
-    keys = keys_of(config.bundle_keys, trusted_files)
-    if evidence_path is not None and video is None:
-        replay_evidence(evidence_path, bundle_path, config, keys, as_lines=as_lines)
-        return
-    if video is None or evidence_path is not None:
-        raise click.UsageError("name a VIDEO or --evidence, one of the two")
-    from firmware_app.replay import Summary, line_of, sentence_of  # noqa: PLC0415 - see `run`
-    from firmware_app.replay import replay as play  # noqa: PLC0415 - see `run`
-
-    reader = screen_reader(profile)
-    model = load_model(bundle_path, config.inference, keys)
-    appliance = appliance_of(config, Opened(model), reader)
-    with tqdm(desc=video.name, unit="frame", disable=not sys.stderr.isatty()) as progress:
-        for line in play(video, reader, model, appliance, progress.update):
-            progress.clear()
-            click.echo(line_of(line) if as_lines else sentence_of(line))
-    model.engine.close()
-    if isinstance(line, Summary) and line.broke_off is not None:
-        raise SourceError(line.broke_off)
+cli.add_command(replay_command)
 
 
 @cli.command()
 @click.argument("image", type=_Path)
-@_profile_option
+@profile_option
 @click.option("--json", "as_object", is_flag=True, help="Print one JSON object.")
 @click.option("--annotate", "annotated", type=_Path, help="Write the picture with everything drawn into it.")
 def inspect(image: Path, profile: str, *, as_object: bool, annotated: Path | None) -> None:
@@ -160,7 +106,7 @@ cli.add_command(bundle_group)
 
 
 @cli.command()
-@_config_option
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def selftest(config_path: Path | None, *, as_json: bool) -> int:
     """Try configuration, bundle, runtime, video, broker and screen reading on this machine."""
@@ -203,7 +149,7 @@ def audit_verify(folder: Path, digest: str | None, *, as_object: bool) -> None:
 
 
 @cli.command("show-config")
-@_config_option
+@config_option
 @click.option("--json", "as_object", is_flag=True, help="Print one JSON object.")
 @click.option("--schema", is_flag=True, help="Print what there is to set, as JSON Schema.")
 def show_config(config_path: Path | None, *, as_object: bool, schema: bool) -> None:

@@ -69,6 +69,14 @@ class NotReproducedError(FibrostageError):
     """A result does not come out again from its evidence. Programs exit with 1."""
 
 
+class WorkersError(WrongInputError):
+    """The workers that an archive is to be scored by are not there."""
+
+
+class ArchiveError(FibrostageError):
+    """Some recordings of an archive could not be scored. Programs exit with 1."""
+
+
 class ReportError(WrongInputError):
     """A recorded result cannot be read, or its report cannot be written."""
 

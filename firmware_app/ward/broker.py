@@ -55,6 +55,13 @@ class PrivateBroker:
         """Address of the department page."""
         return f"http://{self.host}:{self.web_port}/"
 
+    @property
+    def pid(self) -> int:
+        """Of its process; while it runs."""
+        if self._process is None:
+            raise BrokerError("mosquitto does not run")
+        return self._process.pid
+
     def __enter__(self) -> PrivateBroker:  # noqa: PYI034 -- typing.Self needs Python 3.11
         """Start it and wait until it accepts connections.
 
