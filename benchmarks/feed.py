@@ -17,14 +17,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import psutil
 from tqdm import tqdm
 
 from benchmarks.record import Run, keep, parser
-from benchmarks.ward.appliances import MINUTE_S, Hospital, Key, Way, over_mqtt
+from benchmarks.ward.appliances import MINUTE_S, Handed, Hospital, Key, Way, over_mqtt
 from benchmarks.ward.page import shown_ms
 from benchmarks.ward.polling import ASKED_EVERY_S, Display, OverHttp, Server
 from firmware_app.config import MqttConfig
@@ -43,7 +43,8 @@ class Heard:
 
     Attributes:
         latencies_ms: of every message that arrived.
-        missing: messages that never did.
+        missing: messages of exams that never did.
+        overtaken: states that a newer one took the place of, before they were sent or asked for.
         doubled: messages that arrived again.
         sent: messages handed over.
         received_bytes: of payload.
@@ -54,6 +55,7 @@ class Heard:
 
     latencies_ms: list[float]
     missing: int
+    overtaken: int
     doubled: int
     sent: int
     received_bytes: int
@@ -101,13 +103,14 @@ def minute(appliances: int, middle: Middle, ear: Ear, pace: float, seed: int) ->
         # What was overwritten on a server never comes.
         patience_s = PATIENCE_S if middle.connect is over_mqtt else 2 * ASKED_EVERY_S
         deadline_s = time.monotonic() + patience_s
-        while sent.keys() - ear.heard.keys() and time.monotonic() < deadline_s:
+        while _missing(sent, ear) and time.monotonic() < deadline_s:
             time.sleep(0.1)
     arrived = [key for key in sent if key in ear.heard]
     used_s = after.user + after.system - before.user - before.system
     return Heard(
-        latencies_ms=[(ear.heard[key] - sent[key]) / 1e6 for key in arrived],
-        missing=len(sent) - len(arrived),
+        latencies_ms=[(ear.heard[key] - sent[key].at_ns) / 1e6 for key in arrived],
+        missing=_missing(sent, ear),
+        overtaken=len(sent) - len(arrived) - _missing(sent, ear),
         doubled=sum(key in sent for key in ear.again),
         sent=len(sent),
         received_bytes=ear.received_bytes,
@@ -115,6 +118,10 @@ def minute(appliances: int, middle: Middle, ear: Ear, pace: float, seed: int) ->
         memory_mib=process.memory_info().rss / (1 << 20),
         seconds=seconds,
     )
+
+
+def _missing(sent: Mapping[Key, Handed], ear: Ear) -> int:
+    return sum(handed.must_arrive and key not in ear.heard for key, handed in sent.items())
 
 
 def by_mqtt(appliances: int, pace: float, seed: int) -> Heard:
@@ -144,16 +151,15 @@ def tell(run: Run, row: str, ours: Heard, other: Heard) -> None:
     """The rows of one size."""
     for name, unit, value in (
         (f"handed over until received, {row}", "ms", lambda heard: heard.latencies_ms),
-        (f"messages that never arrived, {row}", "messages", lambda heard: [heard.missing]),
+        (f"messages of exams that never arrived, {row}", "messages", lambda heard: [heard.missing]),
         (f"processor of broker or server, {row}", "% of a core", lambda heard: [heard.processor_percent]),
         (f"memory of broker or server, {row}", "MiB", lambda heard: [heard.memory_mib]),
     ):
         run.measure(name, value(ours), unit)
         run.compare(name, POLLED, value(other))
     rate, kilobytes = ours.sent / ours.seconds, ours.received_bytes / ours.seconds / 1e3
-    run.note(
-        f"{row}: {ours.sent} messages, {rate:.1f} and {kilobytes:.0f} kB a second, {ours.doubled} twice."
-    )
+    told = f"{ours.sent} messages, {rate:.1f} and {kilobytes:.0f} kB a second"
+    run.note(f"{row}: {told}; {ours.doubled} came twice, {ours.overtaken} states were overtaken.")
 
 
 def main() -> int:

@@ -41,6 +41,14 @@ Key = tuple[str, int]
 """The root of an appliance and the sequence of a message."""
 
 
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """When a message was handed over, and whether it must arrive: of status and health the newest counts."""
+
+    at_ns: int
+    must_arrive: bool
+
+
 class Way(Protocol):
     """How an appliance's messages leave it."""
 
@@ -105,26 +113,27 @@ class Sender:
     def __init__(self, number: int, way: Way, speaker: Appliance) -> None:
         self._way, self._speaker, self._number = way, speaker, count(1000 * number + 1)
         self._exam = Exam()
-        self.sent: dict[Key, int] = {}
+        self.sent: dict[Key, Handed] = {}
 
     def tell(self, what: Event | str) -> None:
         """Publish what comes of this."""
         match what:
             case "health":
-                self._way.publish_health(health().model_copy(update={"sequence": self._note()}))
-            case "status":
-                now = datetime.now(timezone.utc)
-                self._way.publish_status(
-                    status_message(
-                        self._speaker, CaptureState.LIVE, now, time_trusted=True, sequence=self._note()
-                    )
+                self._way.publish_health(
+                    health().model_copy(update={"sequence": self._note(must_arrive=False)})
                 )
+            case "status":
+                now, sequence = datetime.now(timezone.utc), self._note(must_arrive=False)
+                status = status_message(
+                    self._speaker, CaptureState.LIVE, now, time_trusted=True, sequence=sequence
+                )
+                self._way.publish_status(status)
             case str():
                 raise ValueError(what)
             case _:
                 self._exam, effects = advance(self._exam, what)
                 for effect in effects:
-                    sequence = self._note()
+                    sequence = self._note(must_arrive=True)
                     made = publication_of(
                         effect, what.at, self._speaker, time_trusted=True, sequence=sequence
                     )
@@ -133,9 +142,9 @@ class Sender:
                     if made is not None:
                         self._way.publish(made)
 
-    def _note(self) -> int:
+    def _note(self, *, must_arrive: bool) -> int:
         number = next(self._number)
-        self.sent[self._speaker.root, number] = time.monotonic_ns()
+        self.sent[self._speaker.root, number] = Handed(time.monotonic_ns(), must_arrive)
         return number
 
     def close(self) -> None:
@@ -163,7 +172,7 @@ def play(crew: Crew, ready: Flag, begin: Flag, told: Connection) -> None:
             time.sleep(max(0.0, began_s + at_s - time.monotonic()))
             senders[n].tell(doing)
         time.sleep(max(0.0, began_s + MINUTE_S / crew.pace - time.monotonic()))
-    told.send({key: at_ns for sender in senders for key, at_ns in sender.sent.items()})
+    told.send({key: handed for sender in senders for key, handed in sender.sent.items()})
     for sender in senders:
         sender.close()
 
@@ -198,10 +207,10 @@ class Hospital:
                 raise TimeoutError("the appliances did not connect")
         return self
 
-    def play(self) -> dict[Key, int]:
+    def play(self) -> dict[Key, Handed]:
         """Play the minute; when each message was handed over."""
         self._begin.set()
-        sent: dict[Key, int] = {}
+        sent: dict[Key, Handed] = {}
         for told in self._told:
             if not told.poll(self._wait_s + READY_S):
                 raise TimeoutError("the appliances did not finish")
