@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from benchmarks.delong import Alternative, bootstrap, draw, exponent, obvious, ours
+from benchmarks.delong import Alternative, Times, bootstrap, draw, exponent, obvious, ours
 from benchmarks.record import Run
+from model_export.statistics.figure import BoolArray, FloatArray
 
 
 def test_every_alternative_tests_the_same() -> None:
@@ -23,10 +23,11 @@ def test_power() -> None:
 
 def test_an_alternative_stops_where_it_would_take_too_long() -> None:
     """Foreseen from the last size, told with its time, and not measured."""
-    run, asked = Run(), []
+    run = Run()
+    asked: list[int] = []
 
-    def slow(a: object, b: object, positive: object, repeats: int) -> tuple[list[float], float]:
-        asked.append(np.size(a))
+    def slow(a: FloatArray, _b: FloatArray, _truth: BoolArray, _repeats: int) -> Times:
+        asked.append(a.size)
         return [2_000.0], 0.5
 
     other = Alternative("slow", 1.0, slow)

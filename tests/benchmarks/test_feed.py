@@ -9,7 +9,7 @@ import pytest
 from benchmarks.feed import Ear, by_http, by_mqtt
 from benchmarks.ward.appliances import MINUTE_S, minute_of
 from firmware_app.exam.machine import advance
-from firmware_app.exam.state import Exam, ResultIssued
+from firmware_app.exam.state import Effect, Exam, ResultIssued
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -19,7 +19,8 @@ def test_a_minute_is_an_exam() -> None:
     doings = minute_of(0.2 * MINUTE_S)
     assert all(0 <= at_s <= MINUTE_S for at_s, _ in doings)
     assert sum(doing == "health" for _, doing in doings) == 6
-    exam, effects = Exam(), []
+    exam = Exam()
+    effects: list[Effect] = []
     for _, doing in doings:
         if not isinstance(doing, str):
             exam, brought_about = advance(exam, doing)
