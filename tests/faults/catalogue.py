@@ -198,9 +198,10 @@ def disk_full(world: World) -> Iterator[None]:
     """Not a byte is left on the appliance's disk."""
     ballast = world.state / "ballast"
     with ballast.open("wb", buffering=0) as stream:
-        free = os.statvfs(world.state)
-        os.posix_fallocate(stream.fileno(), 0, max(1, (free.f_bavail - 1) * free.f_frsize))
         with suppress(OSError):  # the appliance writes at the same time: take what is left
+            free = os.statvfs(world.state)
+            os.posix_fallocate(stream.fileno(), 0, max(1, (free.f_bavail - 1) * free.f_frsize))
+        with suppress(OSError):
             while stream.seek(0, os.SEEK_END) and stream.write(bytes(4096)):
                 pass
     yield
