@@ -79,14 +79,17 @@ def patients(seed: int) -> Iterator[Patient]:
 
 
 def judge_of_pictures() -> Judge:
-    """The screen reader itself, undisturbed: some drawn pictures are not good enough at this size."""
-    reader = ScreenReader(load_profile("aixplorer"))
+    """The screen reader itself, undisturbed: some drawn pictures are not good enough at this size.
+
+    It knows nothing of the pictures before: the campaign may have made the appliance forget them.
+    """
+    profile = load_profile("aixplorer")
     layout = Layout(
         "I420", WIDTH, HEIGHT, (0, WIDTH * HEIGHT, WIDTH * HEIGHT * 5 // 4), (WIDTH, WIDTH // 2, WIDTH // 2)
     )
 
     def is_accepted(picture: bytes) -> bool:
-        frame = Frame(to_bgr(memoryview(picture), layout), 0, 0, 0, 0)
+        reader, frame = ScreenReader(profile), Frame(to_bgr(memoryview(picture), layout), 0, 0, 0, 0)
         return reader.read_text(frame, reader.read(frame)).rejected is None
 
     return is_accepted
