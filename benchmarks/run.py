@@ -28,6 +28,7 @@ DEFAULT = (
     "overlay_drawing",
     "display_branch",
     "inference",
+    "profile_path",
 )
 """What `make bench` runs, in this order; so stands it in the document."""
 BY_NAME = (

@@ -33,15 +33,7 @@ class OpenVinoEngine:
             EngineError: OpenVINO failed.
         """
         core = openvino.Core()
-        settings: dict[str, str | int] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
-        # Without this, processors with bfloat16 would round what is not INT8, and others would not.
-        settings["INFERENCE_PRECISION_HINT"] = "f32"
-        exact = precision.lower() != "int8" or sums_int8_exactly()
-        if not exact:
-            # INT8 weights and ranges as they stand, multiplied in float32 (ADR 24).
-            settings["LP_TRANSFORMS_MODE"] = "NO"
-        if threads > 0:
-            settings["INFERENCE_NUM_THREADS"] = threads
+        settings = settings_of(precision, threads)
         model = _read(core, graph)
         try:
             # A fixed shape lets OpenVINO plan its memory once; batches are of one acquisition anyway.
@@ -51,7 +43,7 @@ class OpenVinoEngine:
             raise EngineError(f"{graph}: OpenVINO cannot compile the graph: {error}") from error
         self._outputs = tuple(name for port in model.outputs for name in port.names if name in OUTPUTS)
         version = ".".join(openvino.get_version().split("-")[0].split(".")[:2])
-        self._name = f"OpenVINO {version} CPU {precision.upper()}{'' if exact else ' in FP32'}"
+        self._name = f"OpenVINO {version} CPU {precision.upper()}{'' if _is_exact(precision) else ' in FP32'}"
         self._closed = False
 
     @property
@@ -79,6 +71,24 @@ class OpenVinoEngine:
         if not self._closed:
             self._closed = True
             del self._request
+
+
+def settings_of(precision: str, threads: int) -> dict[str, str | int]:
+    """How OpenVINO compiles: for one acquisition at a time, with the same answers on every processor."""
+    settings: dict[str, str | int] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
+    # Without this, processors with bfloat16 would round what is not INT8, and others would not.
+    settings["INFERENCE_PRECISION_HINT"] = "f32"
+    if not _is_exact(precision):
+        # INT8 weights and ranges as they stand, multiplied in float32 (ADR 24).
+        settings["LP_TRANSFORMS_MODE"] = "NO"
+    if threads > 0:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    return settings
+
+
+def _is_exact(precision: str) -> bool:
+    """Whether OpenVINO's own kernels give the graph's answers here."""
+    return precision.lower() != "int8" or sums_int8_exactly()
 
 
 def _read(core: openvino.Core, graph: Path) -> openvino.Model:
