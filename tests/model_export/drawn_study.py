@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from model_export.cohort import ACQUISITIONS, Cohort, Split
@@ -73,7 +74,8 @@ def pictures(seed: int = 1) -> Cohort:
     rng = np.random.default_rng(seed)
     stage = np.array(stages("test"))
     shape = (stage.size, ACQUISITIONS, 299, 299, 3)
-    one = rng.integers(0, 256, shape[2:], dtype=np.uint8)
+    noise = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    one = np.asarray(cv2.resize(noise, (shape[3], shape[2]), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     return Cohort(
         stage=stage,
         lsm_kpa=rng.uniform(4.0, 20.0, shape[:2]),
