@@ -53,7 +53,7 @@ def save_figure(
         draw: gives the canvas; called with the style in force.
         folder: where both files go.
         words: what the figure is called.
-        photographs: pages get a JPEG, which is a tenth of the size then, instead of the SVG.
+        photographs: pages get a JPEG, a seventh of the size then, instead of the SVG.
 
     Raises:
         OSError: the folder cannot be written.
