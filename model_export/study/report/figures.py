@@ -132,7 +132,7 @@ def _convergence_canvas(curves: Curves) -> Canvas:
     columns = min(3, len(panels))
     rows = math.ceil(len(panels) / columns)
     canvas = Canvas(figsize=(3.7 * columns + 0.4, 2.9 * rows + 0.3), layout="constrained")
-    grid = canvas.subplots(rows, columns, squeeze=False).flat
+    grid = list(canvas.subplots(rows, columns, squeeze=False).flat)
     for axes, ((network, phase), lines) in zip(grid, panels.items(), strict=False):
         axes.set_title(f"{network}, {phase}")
         axes.set_xlabel("Epoch")
@@ -140,8 +140,8 @@ def _convergence_canvas(curves: Curves) -> Canvas:
         axes.xaxis.get_major_locator().set_params(integer=True)
         for kind, epochs in lines:
             _loss_lines(axes, kind, epochs)
-        axes.legend(loc="upper right")
-    for axes in list(grid)[len(panels) :]:
+        axes.legend(loc="best")
+    for axes in grid[len(panels) :]:
         axes.set_axis_off()
     return canvas
 
@@ -164,7 +164,7 @@ def _panels(curves: Curves) -> dict[tuple[str, str], list[tuple[str, tuple[Epoch
 
 def _loss_lines(axes: Axes, kind: str, epochs: tuple[Epoch, ...]) -> None:
     colour, dash = ("#D55E00", "--") if kind.startswith("non-TL") else ("#0072B2", "-")
-    for width, words, name in ((0.9, "learnt", "train_loss"), (2.0, "held out", "validation_loss")):
+    for width, words, name in ((0.9, "training", "train_loss"), (2.0, "held out", "validation_loss")):
         points = [(one.epoch, getattr(one, name)) for one in epochs if getattr(one, name) is not None]
         if points:
             label = f"{kind}, {words}"
