@@ -20,6 +20,8 @@ from model_export.evaluate_scores import read_scores
 from model_export.patient_scores import Vector
 from model_export.stages import Request
 from model_export.study import run as study_run
+from model_export.study.report.study_folder import read_study
+from model_export.study.rules import Flow, Step
 from model_export.study.run import Study, StudyRequest, run_study
 from model_export.task import TrainingOptions
 from model_export.trained import TrainedRun
@@ -45,8 +47,12 @@ def write_prepared(folder: Path) -> Path:
             alt = "" if (split, i) == ("test", 1) else 30 + i
             rows.append(f"{split}{i},{s},{50 + i},f,{30 + 5 * s + i},40,{alt},{250 - 30 * s}")
         (folder / f"{split}_patients.csv").write_text("\n".join(rows) + "\n")
-    for name in ("flow.json", "splits.json"):
-        (folder / name).write_text(json.dumps({"of": name}))
+    step = Step("tumour", "tumour larger than 5 cm", checked=True, excluded=2, unknown=1, remaining=55)
+    flow = Flow(
+        57, (step,), 276, 275, {"no_q_box": 1}, {name: len(stages) for name, stages in STAGES.items()}
+    )
+    (folder / "flow.json").write_text(json.dumps(flow.to_json()))
+    (folder / "splits.json").write_text("{}")
     return folder
 
 
@@ -142,9 +148,18 @@ def test_every_method_is_scored_and_read_by_evaluate(
     curves = json.loads((study.folder / "curves.json").read_text())
     assert {kind: list(networks) for kind, networks in curves.items()} == {"TL": ["GM"], "non-TL": ["GM"]}
     for name in ("flow.json", "splits.json"):
-        assert json.loads((study.folder / name).read_text()) == {"of": name}
+        assert (study.folder / name).read_bytes() == (asked.training.work / "prepared-1" / name).read_bytes()
     header = (study.folder / "test_patients.csv").read_text().splitlines()[0]
     assert header == PATIENTS
+
+
+def test_the_report_reads_what_the_study_writes(asked: StudyRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores, patients, flow, curves and record pass the report's own checks."""
+    read = read_study(run(asked, monkeypatch, StandIns(asked, "")).folder)
+    assert {split: tuple(one.stage) for split, one in read.patients.items()} == STAGES
+    assert np.isnan(read.patients["test"].numbers["alt_u_l"][1])
+    assert list(read.curves) == ["TL", "non-TL"]
+    assert read.virtual is False
 
 
 def test_the_record_says_how_it_was_made_and_names_no_folder(
