@@ -44,6 +44,8 @@ from model_export.study.seen import Seen, folder_of, look_at
 _FLOW = "flow.json"
 SEEN_BY_THE_APPLIANCE = ("crop.py", "stiffness.py", "screen", "inference/prepare.py")
 """Parts of the appliance that decide how a cohort's pictures look."""
+READS_A_COHORT = ("cohort_tables", "cohort_folder", "pictures", "seen", "rules", "splits", "prepared")
+"""Modules of the study that decide what a prepared cohort is; the others may change without a new reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,9 @@ def prepare_below(work_folder: Path, folder: Path, seed: int, processes: int) ->
         WrongInputError: as `prepare_cohort`.
     """
     own = Path(model_export.__file__).parent
+    reads = [own / "study" / f"{name}.py" for name in READS_A_COHORT]
     sees = [Path(firmware_app.__file__).parent / part for part in SEEN_BY_THE_APPLIANCE]
-    source = work.source_key(own / "eyes.py", own / "study", *sees)
+    source = work.source_key(own / "eyes.py", *reads, *sees)
     target = work.stage_folder(work_folder, "prepared", work.key_of(str(folder.resolve()), seed, source))
     prepared = prepare_cohort(folder, target, seed, processes)
     if not work.is_done(target):
