@@ -197,7 +197,7 @@ def compared(run: Run, ours: Played, theirs: Played, exams: list[Shown]) -> None
 def budgeted(run: Run, ours: Played, theirs: Played, starts: list[Played]) -> None:
     """The budgets, the appliance's own clocks, the starts, the other processes."""
     shown = ours.clocks.shown
-    inside = shown[shown[:, 0] >= ours.window_ns]
+    inside = shown[shown[:, 0] - shown[:, 1] >= ours.window_ns]
     branch_ms = [float(ns) / 1e6 for ns in inside[:, 2]]
     run.measure("display branch, from a frame's arrival to its end", branch_ms, "ms")
     dropped, passed_over = (int(inside[-1, column] - inside[0, column]) for column in (3, 4))
