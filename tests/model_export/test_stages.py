@@ -43,7 +43,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return work
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_binary_networks_of_the_twin_are_trained_and_scored(work: Path) -> None:
     """Each threshold has its own network; log-odds of both splits are kept; no bundle can be made of them."""
     options = as_in_the_paper(TrainingOptions(seed=1, epochs=0, head_epochs=2, heads="three"))
@@ -77,7 +78,8 @@ def test_binary_networks_of_the_twin_are_trained_and_scored(work: Path) -> None:
         run.load_network()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_all_layers_are_trained_from_the_pictures(work: Path) -> None:
     """Without a frozen layer the first convolution changes too, and both modalities have log-odds."""
     patients = load_cohort(work / "cohort-own", "train")
