@@ -171,7 +171,11 @@ def _judged(lesson: Lesson, task: Task, epoch: int, train_loss: float | None) ->
         epoch=epoch,
         train_loss=train_loss,
         validation_loss=float(ordinal_loss(logits, torch.from_numpy(stage), task.threshold)),
-        validation_auc={key: delong_auc(scores[:, k], truth[:, k]).auc for k, key in enumerate(THRESHOLDS)},
+        validation_auc={
+            key: delong_auc(scores[:, k], truth[:, k]).auc
+            for k, key in enumerate(THRESHOLDS)
+            if task.threshold in (None, k)
+        },
     )
 
 
