@@ -32,8 +32,9 @@ from benchmarks.exam import stamp
 ROOT = "fibrostage/v1/afternoon/loop"
 PANE, PANES_APART = (311, 141, 775, 440), 451
 """The elastogram's pane at 1440x1080 (x, y, width, height), and how far below it the gray-scale one is."""
-STILL, STILL_S = 0.4, 0.4
-"""Mean difference in levels below which nothing moves, and for how long, as the appliance wants it."""
+STILL, STILL_S = 0.05, 0.4
+"""Mean difference in levels below which nothing moves (a frozen picture is the same again and again), and for
+how long, as the appliance wants it."""
 SIDE, NEEDED = 299, 5
 Picture = npt.NDArray[np.uint8]
 Circle = tuple[int, int, int]

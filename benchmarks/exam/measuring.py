@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -61,14 +62,23 @@ class Clocked:
 
 @contextmanager
 def process(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of ours while the block lasts; then its input ends, and it gets SIGTERM."""
+    """A process of ours while the block lasts; then its input ends, and it gets SIGTERM.
+
+    What it complained of is shown if the block ends with an error.
+    """
+    complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
     running = subprocess.Popen(
         [PYTHON, "-m", *words], env=os.environ | environment, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
     )  # fmt: skip
     try:
         yield running
+    except BaseException:
+        complaints.seek(0)
+        print(complaints.read().decode(errors="replace"), file=sys.stderr)
+        raise
     finally:
+        complaints.close()
         assert running.stdin is not None
         running.stdin.close()
         running.send_signal(signal.SIGTERM)
