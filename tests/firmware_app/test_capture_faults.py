@@ -139,12 +139,13 @@ def test_what_is_wrong_is_painted_where_the_picture_was(tmp_path: Path) -> None:
 @contextmanager
 def _deaf(path: Path) -> Iterator[None]:
     """A socket that never accepts, with a full queue: whoever connects hangs until the end of the block."""
-    path.unlink(missing_ok=True)
     kind = socket.AF_UNIX, socket.SOCK_STREAM
+    full = path.with_suffix(".full")
     with socket.socket(*kind) as listening, socket.socket(*kind) as waiting:
-        listening.bind(str(path))
+        listening.bind(str(full))
         listening.listen(0)
-        waiting.connect(str(path))
+        waiting.connect(str(full))
+        full.replace(path)  # only now: a pipeline that came first would take the one place in the queue
         yield
 
 
