@@ -50,7 +50,7 @@ from benchmarks.record import Run, keep, parser
 from firmware_app.screen.watch import SETTLED_NS
 from firmware_app.ward.broker import PrivateBroker
 from tests.faults.observer import Heard
-from tests.faults.scanner import SHARED_MEMORY
+from tests.faults.scanner import tidy_shared_memory
 
 GRAPH = Path(firmware_app.__file__).parent / "bundles" / "demo" / "graph.onnx"
 PATIENTS = 3
@@ -104,8 +104,7 @@ def playing(folder: Path, where: str, path: Path) -> Iterator[Player]:
         wait_until(path.exists, STARTS_WITHIN_S, "the player does not start")
         time.sleep(QUIET_S)
         yield Player(running)
-    for left in SHARED_MEMORY.glob(f"shmpipe.{running.pid}.*"):  # who is ended does not tidy up
-        left.unlink(missing_ok=True)
+    tidy_shared_memory(running.pid)
 
 
 def _examine(player: Player, pids: dict[str, int], seconds: float) -> dict[str, tuple[float, float]]:

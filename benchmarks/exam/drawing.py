@@ -10,17 +10,18 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from calibration.phantom.exam import REFUSED_INDEX, ExamScript, Phase, PhaseKind, numbered_exam
+from calibration.phantom.exam import PhaseKind
 from calibration.phantom.scanner import Scanner
 from calibration.phantom.truth import Viewport
 from calibration.profile import load_profile
 from firmware_app.journey import Frame, Picture
 from firmware_app.screen import ScreenReader
+from tests.faults.patients import script_of
 
 WIDTH, HEIGHT, FPS = 1440, 1080, 60
 NEEDED, SHOTS = 5, 9
 """Acquisitions of an exam, and how many are drawn at most to find so many that can be accepted."""
-LIVE_FRAMES, LIVE_SHOWN, SEARCH_SHOWN = 45, (28, 33, 38, 43), (0, 6)
+LIVE_SHOWN, SEARCH_SHOWN = (28, 33, 38, 43), (0, 6)
 """Of a live phase of 45 frames those are drawn in which the map is there."""
 SEARCH_S, LIVE_S, FREEZE_S, MEASURED_S, LAST_S = 1.0, 0.9, 0.2, 1.8, 3.0
 """A brisk sonographer; after the fifth freeze she looks at the result."""
@@ -85,7 +86,7 @@ def _frames(seconds: float) -> int:
 
 
 def _draw(file: BinaryIO, seed: int, number: int) -> _Drawn:
-    scanner = Scanner(_script(seed, number), Viewport.fit(WIDTH, HEIGHT))
+    scanner = Scanner(script_of(seed, number, FPS, max(SEARCH_SHOWN) + 1, SHOTS), Viewport.fit(WIDTH, HEIGHT))
     reader = ScreenReader(load_profile("aixplorer"))
 
     def put(frame: int) -> int:
@@ -111,12 +112,3 @@ def _draw(file: BinaryIO, seed: int, number: int) -> _Drawn:
 def _is_accepted(reader: ScreenReader, picture: Picture) -> bool:
     frame = Frame(np.ascontiguousarray(picture), 0, 0, 0)
     return reader.read_text(frame, reader.read(frame)).rejected is None
-
-
-def _script(seed: int, number: int) -> ExamScript:
-    phases = [Phase(PhaseKind.SEARCH, 0, max(SEARCH_SHOWN) + 1, 0)]
-    for index in (i for i in range(SHOTS + 1) if i != REFUSED_INDEX):
-        for kind, frames in ((PhaseKind.LIVE, LIVE_FRAMES), (PhaseKind.FREEZE, 1), (PhaseKind.MEASURED, 1)):
-            start = phases[-1].end_frame
-            phases.append(Phase(kind, start, start + frames, 0, index))
-    return ExamScript(seed, FPS, (numbered_exam(seed, number, None),), tuple(phases))

@@ -31,7 +31,6 @@ APART = 0.15
 LIVE_FRAMES, STILL_FRAMES, SEARCH_FRAMES = 45, 1, 12
 LIVE_SHOWN = (28, 31, 34, 37, 40, 43)
 """Frames of a live phase that are drawn: the map is there, nothing is frozen."""
-INDICES = tuple(i for i in range(SHOTS + 1) if i != REFUSED_INDEX)
 
 Printed = tuple[float, float, float, float]
 """Mean, minimum, maximum and SD as the scanner prints them, kPa."""
@@ -97,7 +96,7 @@ def judge_of_pictures() -> Judge:
 
 def draw_patient(seed: int, number: int, judge: Judge) -> Patient:
     """Draw everything that the campaign shows of this patient (some seconds of work)."""
-    scanner = Scanner(_script(seed, number), Viewport.fit(WIDTH, HEIGHT))
+    scanner = Scanner(script_of(seed, number, FPS, SEARCH_FRAMES, SHOTS), Viewport.fit(WIDTH, HEIGHT))
     search = scanner.script.phases[0]
     drawn = (_shot(scanner, phase) for phase in scanner.script.phases if phase.kind is PhaseKind.LIVE)
     shots = tuple(shot for shot in drawn if judge(shot.measured))
@@ -109,10 +108,18 @@ def draw_patient(seed: int, number: int, judge: Judge) -> Patient:
     )
 
 
-def _script(seed: int, number: int) -> ExamScript:
-    """Search, then (live, freeze, measured) for each measurement."""
-    phases = [Phase(PhaseKind.SEARCH, 0, SEARCH_FRAMES, 0)]
-    for index in INDICES:
+def script_of(seed: int, number: int, fps: int, search_frames: int, shots: int) -> ExamScript:
+    """An exam: search, then (live, freeze, measured) for so many measurements, none of them to be refused.
+
+    Args:
+        seed: of the cohort.
+        number: of the patient in it.
+        fps: frames a second.
+        search_frames: how long the search is; each live phase has `LIVE_FRAMES`.
+        shots: measurements.
+    """
+    phases = [Phase(PhaseKind.SEARCH, 0, search_frames, 0)]
+    for index in (i for i in range(shots + 1) if i != REFUSED_INDEX):
         for kind, frames in (
             (PhaseKind.LIVE, LIVE_FRAMES),
             (PhaseKind.FREEZE, STILL_FRAMES),
@@ -120,7 +127,7 @@ def _script(seed: int, number: int) -> ExamScript:
         ):
             start = phases[-1].end_frame
             phases.append(Phase(kind, start, start + frames, 0, index))
-    return ExamScript(seed, FPS, (numbered_exam(seed, number, None),), tuple(phases))
+    return ExamScript(seed, fps, (numbered_exam(seed, number, None),), tuple(phases))
 
 
 def _shot(scanner: Scanner, live: Phase) -> Shot:

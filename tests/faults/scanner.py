@@ -26,6 +26,12 @@ STARTS_WITHIN_S = 10.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps shared memory
 
 
+def tidy_shared_memory(pid: int) -> None:
+    """Remove what the `shmsink` of a process that was killed has left; it pads the process's number."""
+    for left in SHARED_MEMORY.glob(f"shmpipe.{pid:5d}.*"):
+        left.unlink(missing_ok=True)
+
+
 class Damage(Enum):
     """What is wrong with every picture."""
 
@@ -122,8 +128,7 @@ class ScannerOutput:
         if player.stdin is not None:
             player.stdin.close()
         self._socket.unlink(missing_ok=True)
-        for left in SHARED_MEMORY.glob(f"shmpipe.{player.pid}.*"):  # who is killed does not tidy up
-            left.unlink(missing_ok=True)
+        tidy_shared_memory(player.pid)
 
     def _play(self) -> None:
         number, due_s = 0, time.monotonic()

@@ -14,7 +14,7 @@ from firmware_app.journey import Frame
 from firmware_app.overlay.layers import Layer, Patch, Scene
 from firmware_app.video.pipeline import open_pipeline
 from firmware_app.video.sources import PhantomSource
-from tests.faults.scanner import ScannerOutput
+from tests.faults.scanner import SHARED_MEMORY, ScannerOutput, tidy_shared_memory
 
 USUAL = VideoFormat(720, 540, 15)
 OTHER_S = 2.5
@@ -70,3 +70,15 @@ def test_every_frame_is_known_after_a_loss(tmp_path: Path) -> None:
                 if after == MANY:
                     break
         assert pipeline.statistics().restarts == restarts
+
+
+@pytest.mark.parametrize("pid", [321, 4_194_303])
+def test_shared_memory_of_a_killed_player_is_removed(pid: int) -> None:
+    """As GStreamer names it (`shmpipe.%5d.%5d`), whether the process's number is short or long."""
+    left = SHARED_MEMORY / f"shmpipe.{pid:5d}.{7:5d}"
+    left.write_bytes(b"")
+    try:
+        tidy_shared_memory(pid)
+        assert not left.exists()
+    finally:
+        left.unlink(missing_ok=True)
