@@ -15,11 +15,13 @@ CPUINFO, BOARD = Path("/proc/cpuinfo"), Path("/proc/device-tree/model")
 def processor(cpuinfo: Path = CPUINFO, board: Path = BOARD) -> str:
     """Name of the processor (of an ARM board: of the board), and which of the `INSTRUCTIONS` it has."""
     fields = _fields(cpuinfo)
-    name = fields.get("model name") or platform.machine()
-    if board.exists():
-        name = board.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
-    known = _instructions(fields)
-    return f"{name} ({' '.join(i for i in INSTRUCTIONS if i in known) or 'none of the known instructions'})"
+    known = " ".join(i for i in INSTRUCTIONS if i in _instructions(fields))
+    return f"{_name(fields, board)} ({known or 'none of the known instructions'})"
+
+
+def processor_name(cpuinfo: Path = CPUINFO, board: Path = BOARD) -> str:
+    """Name of the processor alone, of an ARM board that of the board."""
+    return _name(_fields(cpuinfo) if cpuinfo.exists() else {}, board)
 
 
 def sums_int8_exactly(cpuinfo: Path = CPUINFO) -> bool:
@@ -34,6 +36,12 @@ def _fields(cpuinfo: Path) -> dict[str, str]:
         key, _, value = line.partition(":")
         fields.setdefault(key.strip(), value.strip())
     return fields
+
+
+def _name(fields: dict[str, str], board: Path) -> str:
+    if board.exists():
+        return board.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
+    return fields.get("model name") or platform.machine()
 
 
 def _instructions(fields: dict[str, str]) -> frozenset[str]:

@@ -12,6 +12,7 @@ import psutil
 import torch
 
 import model_export
+from firmware_app.processor import processor_name
 
 LIBRARIES = ("fibrostage", "numpy", "scipy", "scikit-learn", "opencv-python", "torch", "torchvision")
 
@@ -19,7 +20,7 @@ LIBRARIES = ("fibrostage", "numpy", "scipy", "scikit-learn", "opencv-python", "t
 def machine() -> dict[str, str | int | float]:
     """Processor, cores that this process may use, memory, and the accelerator if there is one."""
     facts: dict[str, str | int | float] = {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": platform.system(),
@@ -34,15 +35,6 @@ def versions() -> dict[str, str]:
     found = {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
     commit = _commit(Path(model_export.__file__).parent)
     return found if commit is None else found | {"commit": commit}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _commit(folder: Path) -> str | None:

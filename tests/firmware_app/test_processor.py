@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_app.processor import processor, sums_int8_exactly
+from firmware_app.processor import processor, processor_name, sums_int8_exactly
 
 SERVER = (
     "processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2 avx512f avx512_vnni\n\nmodel name\t: other\n"
@@ -27,6 +27,7 @@ def test_processor_is_named(tmp_path: Path, cpuinfo: str, board: str | None, nam
     if board is not None:
         (tmp_path / "model").write_text(board, encoding="utf-8")
     assert processor(tmp_path / "cpuinfo", tmp_path / "model") == name
+    assert processor_name(tmp_path / "cpuinfo", tmp_path / "model") == name.partition(" (")[0]
 
 
 def test_this_machine_has_a_name() -> None:
