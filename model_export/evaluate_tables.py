@@ -133,10 +133,10 @@ def _published_rows(
 
 
 def paired_test(result: CohortResult, threshold: str, a: str, b: str) -> PairedTest:
-    """DeLong's test of two methods; empty when one of them is not there."""
+    """DeLong's test of method a against b, however the cohort holds it; empty without one of them."""
     for comparison in result.comparisons:
         if comparison.threshold == threshold and {comparison.a, comparison.b} == {a, b}:
-            return comparison.test
+            return comparison.test if comparison.a == a else comparison.test.turned()
     return PairedTest(None, None, None, None)
 
 

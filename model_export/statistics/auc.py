@@ -73,6 +73,11 @@ class PairedTest:
     z: float | None
     p: float | None
 
+    def turned(self) -> PairedTest:
+        """The test of b against a."""
+        difference = None if self.difference is None else -self.difference
+        return PairedTest(difference, self.variance, None if self.z is None else -self.z, self.p)
+
 
 def placements(scores: FloatArray, positive: BoolArray) -> Placements:
     """Placement counts of one method.

@@ -119,6 +119,7 @@ def test_the_test_is_antisymmetric_and_never_nan(
     assert forth.p is not None
     assert back.z == -forth.z
     assert back.p == forth.p
+    assert back == forth.turned()
     assert 0.0 <= forth.p <= 1.0
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from statsmodels.stats.multitest import multipletests
 
-from model_export.evaluate_figures import PANELS, label_of
+from model_export.evaluate_figures import PANELS
 from model_export.evaluate_results import CohortResult
 from model_export.evaluate_scores import base_of
-from model_export.evaluate_tables import DASH, Cell, p_cell
+from model_export.evaluate_tables import DASH, Cell, p_cell, paired_test
 from model_export.statistics.auc import PairedTest
 from model_export.statistics.figure import normal_quantile
 
@@ -36,6 +36,13 @@ class PairTest:
     reach: float | None
     p: float | None
     p_holm: float | None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of the difference, 95 %; None where it is undefined."""
+        if self.difference is None or self.reach is None:
+            return None
+        return self.difference - self.reach, self.difference + self.reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ def families(result: CohortResult) -> tuple[Family, ...]:
 def _family(result: CohortResult, title: str, pairs: list[tuple[str, str]]) -> Family:
     methods = result.methods[PANELS[0].name]
     there = [(a, b) for a, b in pairs if a in methods and b in methods]
-    tests = [_signed(result, threshold.name, a, b) for a, b in there for threshold in PANELS]
+    tests = [paired_test(result, threshold.name, a, b) for a, b in there for threshold in PANELS]
     found = [test.p for test in tests if test.p is not None]
     corrected = iter(multipletests(found, method="holm")[1].tolist() if found else [])
     return Family(
@@ -94,17 +101,6 @@ def _family(result: CohortResult, title: str, pairs: list[tuple[str, str]]) -> F
     )
 
 
-def _signed(result: CohortResult, threshold: str, a: str, b: str) -> PairedTest:
-    """The test of a against b, whichever way round the cohort holds it."""
-    for comparison in result.comparisons:
-        if comparison.threshold == threshold and {comparison.a, comparison.b} == {a, b}:
-            test = comparison.test
-            if comparison.a == a or test.difference is None or test.z is None:
-                return test
-            return PairedTest(-test.difference, test.variance, -test.z, test.p)
-    return PairedTest(None, None, None, None)
-
-
 def pair_rows(family: Family) -> tuple[PairRow, ...]:
     """One row per pair, its thresholds side by side in the order of the paper."""
     rows: dict[str, list[Cell]] = {}
@@ -116,14 +112,6 @@ def pair_rows(family: Family) -> tuple[PairRow, ...]:
 def _cells(test: PairTest) -> tuple[Cell, Cell, Cell]:
     if test.difference is None:
         return Cell(DASH), Cell(DASH), Cell(DASH)
-    interval = ""
-    if test.reach is not None:
-        low, high = test.difference - test.reach, test.difference + test.reach
-        interval = f"{low:+.3f} to {high:+.3f}"
+    interval = "" if test.interval is None else "{:+.3f} to {:+.3f}".format(*test.interval)
     p_values = (p_cell(PairedTest(None, None, None, p)) for p in (test.p, test.p_holm))
     return (Cell(f"{test.difference:+.3f}", interval), *p_values)  # type: ignore[return-value]  # two
-
-
-def heading_cells() -> tuple[str, ...]:
-    """Names of the thresholds in the order of the cells."""
-    return tuple(label_of(threshold.name) for threshold in PANELS)

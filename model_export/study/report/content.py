@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from firmware_app.inference.bundle import digest_of
 from model_export.evaluate_json import Json, tables
 from model_export.evaluate_results import Settings
 from model_export.study.report.baseline import BaselineRow
@@ -27,7 +27,7 @@ def provenance_of(study: StudyFolder, folder: Path, settings: Settings) -> Prove
     for key, value in study.record.items():
         if key not in {"left_out", "notice"}:
             found |= _flat(key, value)
-    found |= {f"sha256 {name}": hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    found |= {f"sha256 {name}": digest_of(folder / name) for name in FILES}
     found["report seed"] = settings.seed
     found["report replicates"] = settings.replicates
     found["report AUC interval"] = "logit" if settings.on_logit_scale else "delong"
@@ -80,9 +80,7 @@ def _family(family: Family) -> dict[str, Json]:
                 "a": test.a,
                 "b": test.b,
                 "difference": test.difference,
-                "difference_ci": None
-                if test.difference is None or test.reach is None
-                else [test.difference - test.reach, test.difference + test.reach],
+                "difference_ci": None if test.interval is None else [*test.interval],
                 "p": test.p,
                 "p_holm": test.p_holm,
             }
