@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from firmware_app.inference.graph import INPUT_SIDE
 from firmware_app.journey import Picture
 
 Split = Literal["train", "test"]
@@ -51,6 +53,29 @@ def stage_counts(split: Split, patients: int) -> tuple[int, ...]:
     for stage in np.argsort(counts - shares, kind="stable")[: patients - int(counts.sum())]:
         counts[stage] += 1
     return tuple(int(count) for count in counts)
+
+
+def join_crops(files: Sequence[Path], folder: Path, split: Split) -> None:
+    """Write a split's two arrays of crops, as `load_cohort` reads them.
+
+    Args:
+        files: of the patients, npz with `gray` and `elastogram` (5, 299, 299, 3), uint8 RGB.
+        folder: of the cohort.
+        split: which the patients are of.
+    """
+    shape = (len(files), ACQUISITIONS, INPUT_SIDE, INPUT_SIDE, 3)
+    arrays = {
+        name: np.lib.format.open_memmap(
+            folder / f"{split}_{name}.npy", mode="w+", dtype=np.uint8, shape=shape
+        )
+        for name in ("gray", "elastogram")
+    }
+    for index, file in enumerate(files):
+        with np.load(file, allow_pickle=False) as patient:
+            for name, array in arrays.items():
+                array[index] = patient[name]
+    for array in arrays.values():
+        array.flush()
 
 
 def load_cohort(folder: Path, split: Split) -> Cohort:

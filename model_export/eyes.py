@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+import firmware_app
 from calibration.profile import ScreenProfile
 from firmware_app.crop import crop_pair
 from firmware_app.inference.prepare import prepare
@@ -27,6 +29,13 @@ class Shot:
     gray: Picture
     elastogram: Picture
     lsm_kpa: float
+
+
+def sources() -> list[Path]:
+    """Source files and folders that decide what is seen of a picture, for keys of what is made of it."""
+    appliance = Path(firmware_app.__file__).parent
+    parts = ("crop.py", "stiffness.py", "screen", "inference/prepare.py")
+    return [Path(__file__), *(appliance / part for part in parts)]
 
 
 def look(profile: ScreenProfile, screen: Picture) -> Shot | Rejected:

@@ -17,10 +17,9 @@ from safetensors.torch import save_model
 from torchvision.models import Inception3
 
 import calibration
-import firmware_app
 import model_export
 from firmware_app.inference.bundle import THRESHOLDS, digest_of
-from model_export import cohort, operate, ranks, work
+from model_export import cohort, eyes, operate, ranks, work
 from model_export.calibrate import fit_binary_calibration, fit_calibration
 from model_export.cohort import load_cohort
 from model_export.errors import WrongInputError
@@ -35,13 +34,12 @@ from model_export.virtual_cohort import draw_cohort
 from model_export.weights import InputRange, load_trunk, random_trunk, settle
 from model_export.whole import WholeRun, train_whole
 
-SEEN_BY_THE_COHORT = ("crop.py", "stiffness.py", "screen", "inference/prepare.py")
-"""Parts of the appliance that decide how a cohort's pictures look."""
-DRAWS_THE_COHORT = ("cohort", "eyes", "virtual_patients", "virtual_cohort")
-"""Modules of this package that do, too."""
-
+DRAWS_THE_COHORT = ("cohort", "virtual_patients", "virtual_cohort")
+"""Modules of this package that decide how a virtual cohort looks."""
 SETTLING_PATIENTS = 16
 """Training patients, one of whose pictures of each modality tells a random stem its batch-norm statistics."""
+SETTLING_BATCH = 8
+"""Of those pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ def _trunk(request: Request, seen: Path) -> Inception3:
     chosen = np.linspace(0, patients.stage.size - 1, count).astype(int)
     pictures = np.concatenate([patients.gray[chosen, 0], patients.elastogram[chosen, 0]])
     order = np.random.default_rng(request.options.seed).permutation(len(pictures))
-    settle(trunk, normalise(torch.from_numpy(pictures[order])))
+    settle(trunk, torch.split(normalise(torch.from_numpy(pictures[order])), SETTLING_BATCH))
     return trunk
 
 
@@ -162,8 +160,8 @@ def _cohort(request: Request) -> Path:
     """The folder of the cohort, which is drawn if none was given."""
     if request.cohort is not None:
         return request.work / request.cohort
-    seen_by = [Path(firmware_app.__file__).parent / part for part in SEEN_BY_THE_COHORT]
-    source = work.source_key(Path(calibration.__file__).parent, *seen_by, *_modules(*DRAWS_THE_COHORT))
+    scanner = Path(calibration.__file__).parent
+    source = work.source_key(scanner, *eyes.sources(), *_modules(*DRAWS_THE_COHORT))
     sizes = (request.patients_train, request.patients_test)
     folder = work.stage_folder(request.work, "cohort", work.key_of(sizes, request.options.seed, source))
     if ranks.is_first() and not work.is_done(folder):

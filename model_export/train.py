@@ -23,7 +23,7 @@ from model_export.features import Features, Maps, to_batch
 from model_export.machine import this_machine
 from model_export.network import FibrosisNetwork, Head, Top
 from model_export.task import Indices, Task
-from model_export.weights import random_trunk
+from model_export.weights import random_trunk, settle
 from model_export.work import replace_file
 from model_export.workers import in_workers
 
@@ -221,18 +221,13 @@ def adapt_statistics(top: Top, maps: Maps, task: Task) -> None:
 
     The statistics of photographs squeeze what varies between livers into a few hundredths.
     """
-    norms = [module for module in top.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain average over all batches
-    top.train()
     machine = this_machine()
-    with torch.no_grad(), machine.autocast():
-        order = np.random.default_rng([task.options.seed, 4]).permutation(task.division.train)
-        for patients in np.array_split(order, max(order.size // PATIENTS_PER_BATCH, 1)):
-            plain = maps[np.sort(patients), :, 0]
-            top(to_batch(plain.reshape(-1, *plain.shape[-3:])).to(machine.device))
-    top.eval()
+    order = np.random.default_rng([task.options.seed, 4]).permutation(task.division.train)
+    groups = np.array_split(order, max(order.size // PATIENTS_PER_BATCH, 1))
+    plain = (maps[np.sort(patients), :, 0] for patients in groups)
+    batches = (to_batch(one.reshape(-1, *one.shape[-3:])).to(machine.device) for one in plain)
+    with machine.autocast():
+        settle(top, batches)
 
 
 def _rows(vectors: Vectors, task: Task) -> Tensor:

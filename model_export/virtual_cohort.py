@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from firmware_app.inference.graph import INPUT_SIDE
-from model_export.cohort import ACQUISITIONS, SPLITS, Split
+from model_export.cohort import SPLITS, Split, join_crops
 from model_export.virtual_patients import Place, find_patient, places
 from model_export.workers import in_workers
 
@@ -54,7 +53,7 @@ def draw_cohort(patients: dict[Split, int], seed: int, folder: Path, processes: 
         pass
     counted: Counter[str] = Counter()
     for split in SPLITS:
-        counted += _assemble([part.file for part in parts if part.place.split == split], folder / split)
+        counted += _assemble([part.file for part in parts if part.place.split == split], folder, split)
     shutil.rmtree(kept)
     return dict(counted)
 
@@ -75,28 +74,18 @@ def _fill(part: _Part) -> None:
     unfinished.replace(part.file)
 
 
-def _assemble(files: list[Path], target: Path) -> Counter[str]:
+def _assemble(files: list[Path], folder: Path, split: Split) -> Counter[str]:
     """Join the patients' files to one array each; returns what was counted."""
-    shape = (len(files), ACQUISITIONS, INPUT_SIDE, INPUT_SIDE, 3)
-    pictures = {
-        name: np.lib.format.open_memmap(
-            target.with_name(f"{target.name}_{name}.npy"), mode="w+", dtype=np.uint8, shape=shape
-        )
-        for name in ("gray", "elastogram")
-    }
+    join_crops(files, folder, split)
     rows: dict[str, list[npt.NDArray[np.float64]]] = {"stage": [], "lsm_kpa": [], "latents": []}
     counted: Counter[str] = Counter()
-    for index, file in enumerate(files):
+    for file in files:
         with np.load(file, allow_pickle=False) as part:
-            for name, array in pictures.items():
-                array[index] = part[name]
             for name, values in rows.items():
                 values.append(part[name])
             counted += Counter(json.loads(str(part["counted"])))
-    for array in pictures.values():
-        array.flush()
     np.savez(
-        target.with_suffix(".npz"),
+        folder / f"{split}.npz",
         stage=np.stack(rows["stage"]).astype(np.int64),
         lsm_kpa=np.stack(rows["lsm_kpa"]),
         latents=np.stack(rows["latents"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 
@@ -36,25 +37,21 @@ def random_trunk(seed: int) -> Inception3:
     return trunk.eval()
 
 
-def settle(trunk: Inception3, pictures: Tensor) -> None:
-    """Set the batch-norm statistics of a random trunk to those of pictures, in place.
+def settle(layers: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Set the batch-norm statistics of layers to the plain average over batches of their inputs, in place.
 
-    A training from scratch has them after its first steps. Frozen random layers without them map all pictures
-    to nearly the same.
-
-    Args:
-        trunk: with random weights.
-        pictures: (n, 3, 299, 299) within -1..1.
+    Random layers need it: a training from scratch has them after its first steps, and frozen layers without
+    them map all pictures to nearly the same. So do pre-trained ones that see other pictures than before.
     """
-    norms = [layer for layer in trunk.modules() if isinstance(layer, nn.BatchNorm2d)]
+    norms = [layer for layer in layers.modules() if isinstance(layer, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over all batches
-    trunk.train()
+    layers.train()
     with torch.no_grad():
-        for batch in torch.split(pictures, 8):
-            trunk(batch)
-    trunk.eval()
+        for batch in batches:
+            layers(batch)
+    layers.eval()
 
 
 def load_trunk(path: Path, input_range: InputRange) -> Inception3:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import calibration
-import firmware_app
 from firmware_app.inference.bundle import digest_of
-from model_export import work
+from model_export import eyes, work
 from model_export.errors import WrongInputError
-from model_export.stages import SEEN_BY_THE_COHORT
 from model_export.study.cohort_drawing import Request as Drawing
 from model_export.study.cohort_drawing import draw_folder
 from model_export.study.cohort_tables import IMAGES, PATIENTS
@@ -17,8 +15,9 @@ from model_export.study.cohort_tables import IMAGES, PATIENTS
 
 def drawn_cohort(folder: Path, drawing: Drawing, processes: int) -> Path:
     """Draw the virtual cohort below a work folder; an interrupted drawing goes on."""
-    seen_by = [Path(firmware_app.__file__).parent / part for part in SEEN_BY_THE_COHORT]
-    source = work.source_key(Path(calibration.__file__).parent, *seen_by)
+    here = Path(__file__).parent
+    draws = [here / "cohort_drawing.py", here.parent / "virtual_patients.py"]
+    source = work.source_key(Path(calibration.__file__).parent, *eyes.sources(), *draws)
     target = folder / f"virtual-{work.key_of(drawing.seed, drawing.train, drawing.test, source)}"
     draw_folder(drawing, target, processes)
     return target

@@ -19,12 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-import firmware_app
-import model_export
 from calibration.phantom.options import write_whole
-from firmware_app.inference.graph import INPUT_SIDE
-from model_export import work
-from model_export.cohort import ACQUISITIONS, OWN_COHORT, Split
+from model_export import eyes, work
+from model_export.cohort import OWN_COHORT, Split, join_crops
 from model_export.errors import WrongInputError
 from model_export.study import splits as kept_splits
 from model_export.study.cohort_drawing import VIRTUAL
@@ -42,8 +39,6 @@ from model_export.study.rules import (
 from model_export.study.seen import Seen, folder_of, look_at
 
 _FLOW = "flow.json"
-SEEN_BY_THE_APPLIANCE = ("crop.py", "stiffness.py", "screen", "inference/prepare.py")
-"""Parts of the appliance that decide how a cohort's pictures look."""
 READS_A_COHORT = ("cohort_tables", "cohort_folder", "pictures", "seen", "rules", "splits", "prepared")
 """Modules of the study that decide what a prepared cohort is; the others may change without a new reading."""
 
@@ -109,10 +104,8 @@ def prepare_below(work_folder: Path, folder: Path, seed: int, processes: int) ->
     Raises:
         WrongInputError: as `prepare_cohort`.
     """
-    own = Path(model_export.__file__).parent
-    reads = [own / "study" / f"{name}.py" for name in READS_A_COHORT]
-    sees = [Path(firmware_app.__file__).parent / part for part in SEEN_BY_THE_APPLIANCE]
-    source = work.source_key(own / "eyes.py", *reads, *sees)
+    reads = [Path(__file__).with_name(f"{name}.py") for name in READS_A_COHORT]
+    source = work.source_key(*eyes.sources(), *reads)
     target = work.stage_folder(work_folder, "prepared", work.key_of(str(folder.resolve()), seed, source))
     prepared = prepare_cohort(folder, target, seed, processes)
     if not work.is_done(target):
@@ -154,21 +147,11 @@ def _check_enough(folder: Path, splits: dict[Split, list[PatientRow]]) -> None:
 
 def _assemble(split: Split, patients: Sequence[PatientRow], files: Sequence[Path], target: Path) -> None:
     """Join the patients' files to one array each, and write who they are."""
-    shape = (len(files), ACQUISITIONS, INPUT_SIDE, INPUT_SIDE, 3)
-    pictures = {
-        name: np.lib.format.open_memmap(
-            target / f"{split}_{name}.npy", mode="w+", dtype=np.uint8, shape=shape
-        )
-        for name in ("gray", "elastogram")
-    }
+    join_crops(files, target, split)
     lsm_kpa = []
-    for index, file in enumerate(files):
+    for file in files:
         with np.load(file, allow_pickle=False) as part:
-            for name, array in pictures.items():
-                array[index] = part[name]
             lsm_kpa.append(part["lsm_kpa"])
-    for array in pictures.values():
-        array.flush()
     stage = np.array([patient.stage for patient in patients], dtype=np.int64)
     np.savez(target / f"{split}.npz", stage=stage, lsm_kpa=np.stack(lsm_kpa))
     write_whole(target / f"{split}_patients.csv", _table(patients).encode())
