@@ -11,18 +11,14 @@ import click
 from click.core import ParameterSource
 
 from model_export.errors import WrongInputError
-from model_export.training_options import MISSING, TrainingChoice, training_options
+from model_export.training_options import MISSING, TrainingChoice, cohort_option, training_options
 
 STUDY = "study"
 """Folder below --out that holds the tables which the page was made of."""
 
 
 @click.command()
-@click.option(
-    "--cohort",
-    type=click.Path(path_type=Path),
-    help="Folder with patients.csv, images.csv and pictures. Without it a virtual cohort is drawn.",
-)
+@cohort_option
 @training_options
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Folder for the report and its tables."

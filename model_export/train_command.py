@@ -13,15 +13,11 @@ import click
 from model_export.errors import WrongInputError
 from model_export.sign_command import key_option
 from model_export.signing import read_key
-from model_export.training_options import MISSING, TrainingChoice, training_options
+from model_export.training_options import MISSING, TrainingChoice, cohort_option, training_options
 
 
 @click.command()
-@click.option(
-    "--cohort",
-    type=click.Path(path_type=Path),
-    help="Folder with patients.csv, images.csv and pictures. Without it a virtual cohort is drawn.",
-)
+@cohort_option
 @training_options
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder that becomes the bundle; left out: train only."
@@ -58,10 +54,9 @@ def train(
     with launched_ranks():
         if cohort is not None:
             below = (training.work, cohort, training.seed, training.processes)
-            if is_first():
-                prepare_below(*below)
+            name = prepare_below(*below) if is_first() else None
             wait()
-            request = replace(request, cohort=prepare_below(*below))
+            request = replace(request, cohort=name or prepare_below(*below))
         if out is None or not is_first():
             run = make_twin(request) if whole else make_trained(request)
             if is_first():

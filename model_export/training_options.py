@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _Path = click.Path(path_type=Path)
 MISSING = "training needs the extra `train`, and {name} is not installed; pip install 'fibrostage[train]'"
 
+cohort_option = click.option(
+    "--cohort",
+    type=_Path,
+    help="Folder with patients.csv, images.csv and pictures. Without it a virtual cohort is drawn.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingChoice:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
+from firmware_app.inference.bundle import digest_of
 from model_export.cohort import SPLITS, Split
 from model_export.errors import PictureError, WrongInputError
 from model_export.study.cohort_tables import (
@@ -186,7 +187,7 @@ def _look(folder: Path, image: ImageRow) -> tuple[Digests, list[str]]:
         else:
             try:
                 pictures.append(decode(folder / name))
-                found[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+                found[name] = digest_of(folder / name)
             except PictureError as error:
                 say(str(error))
     if len(pictures) == len(image.files) and (what := check(image, tuple(pictures))):

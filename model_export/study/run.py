@@ -111,7 +111,7 @@ def run_study(request: StudyRequest) -> Study:
 
 
 def _own_folder(request: StudyRequest) -> Path:
-    """The stage folder of this study's log-odds and times; it changes with everything that was asked for."""
+    """The stage folder of this study's times; it changes with everything that was asked for."""
     training = request.training
     asked = replace(training, work=Path(), processes=0, weights=None)
     key = work.key_of(

@@ -6,7 +6,6 @@ of the table.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from calibration.phantom.options import SOFTWARE_VERSION, write_whole
 from calibration.phantom.randomness import stream
+from firmware_app.inference.bundle import digest_of
 from model_export.cohort import PAPER_STAGE_COUNTS, SPLITS, Split
 from model_export.errors import WrongInputError
 from model_export.study.cohort_folder import Digests
@@ -80,7 +80,7 @@ def check_splits(target: Path, folder: Path, seed: int) -> None:
         raise WrongInputError(f"{kept} was made with seed {made_with}, not {seed}; give another folder")
     for name, digest in digests.items():
         try:
-            now = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            now = digest_of(folder / name)
         except OSError:
             now = None
         if now != digest:
