@@ -74,8 +74,8 @@ demo: setup-demo ## play a virtual exam live: broker, appliance, subscriber, pag
 	@$(BIN)/python -m firmware_app.demo --department build/department --build build/demo \
 		$(if $(SCANNERS),--scanners $(SCANNERS)) $(if $(ONCE),--once)
 
-test: setup-test ## run the tests
-	@$(BIN)/python -m pytest
+test: setup-test ## run the tests, two files at once (JOBS=1 in turn)
+	@$(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadfile
 
 test-slow: setup-test ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow --timeout 3600

@@ -19,7 +19,15 @@ from calibration.phantom.pipe import GStreamerPipe, VideoFormat
 from calibration.phantom.text import draw_text
 from calibration.profile import ScreenProfile
 from firmware_app.journey import Frame, Picture, ScreenReading, View
-from firmware_app.screen.banner import CHANGED, banner_digest, differs, distance, steady_place
+from firmware_app.screen.banner import (
+    CHANGED,
+    _salt,
+    banner_digest,
+    differs,
+    distance,
+    steady_place,
+    use_salt,
+)
 from firmware_app.screen.bar import BarEdges
 from firmware_app.screen.registration import Registration
 from firmware_app.screen.watch import BannerChanged, Watch, watch
@@ -79,7 +87,8 @@ def test_digest_means_nothing_elsewhere(profile: ScreenProfile) -> None:
 
 
 FPS = 60
-CODER = "x264enc tune=zerolatency speed-preset=superfast key-int-max=60 bitrate"
+CODER = "x264enc tune=zerolatency threads=1 speed-preset=superfast key-int-max=60 bitrate"
+"""With one thread the same bytes come out in every run."""
 STRIP = 288
 """Rows of the strips that are coded: the header, and below it a picture that costs the coder its bits."""
 
@@ -185,12 +194,16 @@ def test_one_small_letter_is_seen_in_99_percent(size: Size, profile: ScreenProfi
     assert sum(seen) >= 0.99 * len(seen)
 
 
-def alarms(size: Size, frames: int, profile: ScreenProfile, folder: Path) -> tuple[int, float]:
-    """Alarms over one banner, and how far its digests ever are from the reference after three seconds."""
+def still_banner(size: Size, frames: int, folder: Path) -> list[Picture]:
+    """Coded video of one banner, with cuts below the header."""
     top = header("Jansen, Finn", "K-40918273", thin=True)
-    pictures = (strip(top, tick, size, dark=(tick // 90) % 4 == 2) for tick in range(frames))
+    return coded((strip(top, tick, size, dark=(tick // 90) % 4 == 2) for tick in range(frames)), size, folder)
+
+
+def alarms(pictures: list[Picture], size: Size, profile: ScreenProfile) -> tuple[int, float]:
+    """Alarms over one banner, and how far its digests ever are from the reference after three seconds."""
     state, told, digests = Watch(), 0, []
-    for number, picture in enumerate(coded(pictures, size, folder)):
+    for number, picture in enumerate(pictures):
         digest = banner_digest(picture, size.registration, profile)
         digests.append(digest)
         reading = ScreenReading(size.width, size.height, View.B_MODE, banner=digest)
@@ -201,19 +214,37 @@ def alarms(size: Size, frames: int, profile: ScreenProfile, folder: Path) -> tup
     return told, max(distance(reference, digest) for digest in digests[3 * FPS :])
 
 
+@pytest.fixture
+def chosen_salts() -> Iterator[list[int]]:
+    """Salts that are the same in every run; afterwards the process has its own again."""
+    own = _salt()
+    yield [1, 2, 3, 4, 5]
+    use_salt(own)
+
+
 @pytest.mark.parametrize("size", [NATIVE_STRIP, HALF_STRIP], ids=["native", "half"])
-def test_one_banner_never_alarms(size: Size, profile: ScreenProfile, tmp_path: Path) -> None:
-    """Ten seconds of coded video with cuts below the header: no alarm, and none near."""
-    told, furthest = alarms(size, 600, profile, tmp_path)
-    assert told == 0
-    assert furthest < 0.8 * CHANGED
+def test_one_banner_never_alarms(
+    size: Size, profile: ScreenProfile, tmp_path: Path, chosen_salts: list[int]
+) -> None:
+    """Ten seconds of coded video with cuts below the header: no alarm with any salt.
+
+    At the scanner's own size no frame comes near one; at half of it single frames after a cut do.
+    """
+    pictures = still_banner(size, 600, tmp_path)
+    furthest = []
+    for salt in chosen_salts:
+        use_salt(salt)
+        told, far = alarms(pictures, size, profile)
+        assert told == 0
+        furthest.append(far)
+    assert size != NATIVE_STRIP or max(furthest) < 0.5 * CHANGED
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [NATIVE_STRIP, HALF_STRIP], ids=["native", "half"])
 def test_one_banner_never_alarms_in_a_long_video(size: Size, profile: ScreenProfile, tmp_path: Path) -> None:
     """The same over more than a minute."""
-    assert alarms(size, 4_000, profile, tmp_path)[0] == 0
+    assert alarms(still_banner(size, 4_000, tmp_path), size, profile)[0] == 0
 
 
 def test_poor_first_picture_is_no_other_patient() -> None:
