@@ -123,7 +123,7 @@ def main() -> int:
         def per_minute(seconds: float) -> list[float]:
             return [60 * recordings / seconds]
 
-        for workers in (1, 2):
+        for workers in (1,) if chosen.smoke else (1, 2):
             row = f"{workers} worker{'s' if workers > 1 else ''}"
             seconds, memory = ours_s(archive, folder / row, "--workers", str(workers))
             found.append(content_of(folder / row))

@@ -36,13 +36,13 @@ def shown_ms(appliances: int, messages: int, per_second: float) -> tuple[list[fl
         page, opened_ms = opened(browser, broker.page_url, appliances, None)
         page.evaluate(WATCH)
         with humming(hospital, per_second):
-            for room in islice(cycle(hospital.rooms), messages):
+            for number, room in enumerate(islice(cycle(hospital.rooms), messages)):
                 page.evaluate("window.seen.length = 0")
                 sent_ms = time.time() * 1000
-                room.play(acquired(1))
+                room.play(acquired(2 * number + 1))  # an exam of its own: the page takes none twice
                 until(page, "window.seen.length")
                 delays.append(float(page.evaluate("window.seen[0]")) - sent_ms)
-                room.play(PatientChanged(uid(9), moment(6)))
+                room.play(PatientChanged(uid(5_000 + number), moment(2 * number + 2)))
                 until(page, CALM)
         page.close()
     return delays, opened_ms
