@@ -20,9 +20,10 @@ import numpy as np
 from pydantic import JsonValue
 
 from benchmarks.record import Run, keep, parser
+from calibration.whole_file import write_durably
 from firmware_app.crop import crop_pair
 from firmware_app.journey import Crops, Frame, Roi, Square
-from firmware_app.records.archive import packed, write_whole
+from firmware_app.records.archive import packed
 from firmware_app.records.audit import Audit
 from firmware_app.records.crops import png_of
 
@@ -49,8 +50,8 @@ def main() -> int:
         tasks: dict[str, Callable[[], object]] = {
             "note": lambda: audit.note("acquisition", LINE, datetime.now(timezone.utc)),
             "cut": lambda: crop_pair(frame, ROI),
-            "keep": lambda: write_whole(folder / "kept", packed(pair_of(crops))),
-            "seal": lambda: write_whole(folder / "sealed", archive),
+            "keep": lambda: write_durably(folder / "kept", packed(pair_of(crops))),
+            "seal": lambda: write_durably(folder / "sealed", archive),
         }
         for task, work in tasks.items():
             run.measure(task, [timed_ms(work) for _ in range(repeats)], "ms")

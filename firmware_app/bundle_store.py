@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from calibration.whole_file import sync
 from firmware_app.errors import BundleError
 from firmware_app.inference.bundle import FILE_LIMIT, GRAPH_LIMIT, Bundle, Manifest, load_bundle
 from firmware_app.inference.bundle_files import copy_file, names_in
@@ -108,7 +109,7 @@ def install(
                 shutil.rmtree(folder)
         if copy.exists():
             copy.rename(folder)
-        _sync(store)
+        sync(store)
         before = _target(store, CURRENT)
         # A way back that leads to a damaged bundle is none: the sound one before it stays.
         if before is not None and before != folder and not _checked(before, "current", keys).complaint:
@@ -158,7 +159,7 @@ def _copied(source: Path, copy: Path, manifest: Manifest, keys: Sequence[Trusted
     for name in sorted(names_in(source)):
         copy_file(source, name, GRAPH_LIMIT if name == manifest.graph.file else FILE_LIMIT, copy / name)
     copy.chmod(0o755)
-    _sync(copy)
+    sync(copy)
     copied = load_bundle(copy, keys)
     if copied.manifest != manifest:
         raise BundleError(f"bundle {source} changed while it was copied; install it again")
@@ -171,7 +172,7 @@ def _point(store: Path, link: str, name: str) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(name, target_is_directory=True)
     fresh.replace(store / link)
-    _sync(store)
+    sync(store)
 
 
 def _remove_half_copied(store: Path) -> None:
@@ -184,14 +185,6 @@ def _remove_older(store: Path) -> None:
     for folder in store.iterdir():
         if folder.is_dir() and not folder.is_symlink() and folder not in kept:
             shutil.rmtree(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

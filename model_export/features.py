@@ -18,6 +18,7 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from calibration.whole_file import whole_file
 from firmware_app.inference.graph import INPUT_SIDE
 from firmware_app.inference.prepare import prepare
 from firmware_app.journey import Picture
@@ -104,9 +105,8 @@ def cache_features(
     shape = (patients, acquisitions, views.count, *STEM_SHAPE[1:], STEM_SHAPE[0])
     for path in features.files:
         if not path.is_file():
-            unfinished = path.with_suffix(".part.npy")
-            np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=shape).flush()
-            unfinished.replace(path)
+            with whole_file(path) as unfinished:
+                np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=shape).flush()
     save_model(network.stem, str(features.stem_file))
     jobs = [_Job(patient, cohort, views, features) for patient in range(patients)]
     missing = [job for job in jobs if not _marker(job).is_file()]

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 
 import model_export
+from calibration.whole_file import whole_file
 from firmware_app.inference.openvino_engine import OpenVinoEngine
 from firmware_app.journey import Picture
 from model_export import agree, work
@@ -95,15 +96,14 @@ def make_graph(exported: Exported, precision: GraphPrecision, choices: Int8Choic
     path = exported.folder / f"{name}.onnx"
     if path.is_file():
         return path
-    unfinished = path.with_suffix(".part.onnx")
     model = onnx.load(str(exported.exact))
-    if precision == "fp16":
-        save_checked(to_half(model), unfinished)
-    else:
-        quantised = build_int8(model, parts_of(exported), choices)
-        save_checked(quantised, unfinished)
-        save_checked(_aligned(exported, quantised, unfinished), unfinished)
-    unfinished.replace(path)
+    with whole_file(path) as unfinished:
+        if precision == "fp16":
+            save_checked(to_half(model), unfinished)
+        else:
+            quantised = build_int8(model, parts_of(exported), choices)
+            save_checked(quantised, unfinished)
+            save_checked(_aligned(exported, quantised, unfinished), unfinished)
     return path
 
 
@@ -159,8 +159,7 @@ def _scores(graph: Path, precision: GraphPrecision, patients: Cohort, split: Spl
         engine = OpenVinoEngine(graph, precision)
         scores = agree.score_cohort(engine, patients, f"{precision} scores {split}")
         engine.close()
-        unfinished = path.with_suffix(".part.npz")
-        np.savez(unfinished, logits=scores.logits, gm=scores.gm_features, em=scores.em_features)
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            np.savez(unfinished, logits=scores.logits, gm=scores.gm_features, em=scores.em_features)
     with np.load(path, allow_pickle=False) as arrays:
         return EngineScores(arrays["logits"], arrays["gm"], arrays["em"])

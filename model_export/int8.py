@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import load_file, save_file
 from tqdm import tqdm
 
+from calibration.whole_file import whole_file
 from firmware_app.journey import Picture
 from model_export import work
 from model_export.errors import WrongInputError
@@ -108,9 +109,8 @@ class Int8Parts:
             arrays[f"weight/{name}/integers"] = weight.integers
             arrays[f"weight/{name}/scales"] = weight.scales
             arrays[f"weight/{name}/shift"] = weight.shift
-        unfinished = path.with_suffix(".part")
-        save_file({key: np.ascontiguousarray(values) for key, values in arrays.items()}, str(unfinished))
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            save_file({key: np.ascontiguousarray(values) for key, values in arrays.items()}, str(unfinished))
 
     @classmethod
     def load(cls, path: Path) -> Int8Parts:

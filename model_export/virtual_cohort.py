@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from calibration.whole_file import whole_file
 from model_export.cohort import SPLITS, Split, join_crops
 from model_export.virtual_patients import Place, find_patient, places
 from model_export.workers import in_workers
@@ -61,17 +62,16 @@ def draw_cohort(patients: dict[Split, int], seed: int, folder: Path, processes: 
 def _fill(part: _Part) -> None:
     """Find a patient for a place and write what was seen of him."""
     found = find_patient(part.place)
-    unfinished = part.file.with_suffix(".part.npz")
-    np.savez(
-        unfinished,
-        gray=np.stack([taken.shot.gray for taken in found.taken]),
-        elastogram=np.stack([taken.shot.elastogram for taken in found.taken]),
-        lsm_kpa=np.array([taken.shot.lsm_kpa for taken in found.taken]),
-        stage=part.place.stage,
-        latents=np.array([found.patient.gm_latent, found.patient.em_latent]),
-        counted=json.dumps(found.counted),
-    )
-    unfinished.replace(part.file)
+    with whole_file(part.file) as unfinished:
+        np.savez(
+            unfinished,
+            gray=np.stack([taken.shot.gray for taken in found.taken]),
+            elastogram=np.stack([taken.shot.elastogram for taken in found.taken]),
+            lsm_kpa=np.array([taken.shot.lsm_kpa for taken in found.taken]),
+            stage=part.place.stage,
+            latents=np.array([found.patient.gm_latent, found.patient.em_latent]),
+            counted=json.dumps(found.counted),
+        )
 
 
 def _assemble(files: list[Path], folder: Path, split: Split) -> Counter[str]:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from calibration.whole_file import whole_file
+
 DONE = "done.json"
 """Written last into a stage's folder; without it the stage is not complete."""
 
@@ -57,9 +59,7 @@ def summary_of(folder: Path) -> dict[str, int | float | str]:
 @contextmanager
 def replace_file(path: Path) -> Iterator[BinaryIO]:
     """A file that appears, or replaces the one before, only when all of it is on the disk."""
-    unfinished = path.with_name(f"{path.name}.part")
-    with unfinished.open("wb") as file:
+    with whole_file(path) as part, part.open("wb") as file:
         yield file
         file.flush()
         os.fsync(file.fileno())
-    unfinished.replace(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
 from importlib.metadata import version
@@ -13,6 +12,7 @@ from typing import TypeVar
 import click
 
 from calibration.errors import WrongInputError
+from calibration.whole_file import whole_file
 
 SOFTWARE_VERSION = version("fibrostage")
 Size = tuple[int, int]
@@ -98,14 +98,11 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         WrongInputError: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_bytes(data)
     except OSError as error:
         raise WrongInputError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def check_folder(path: Path | None) -> None:

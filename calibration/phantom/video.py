@@ -5,7 +5,6 @@ Raw I420 frames (BT.601, limited range) go down a pipe. A picture that does not 
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
 import time
@@ -19,6 +18,7 @@ import cv2
 from calibration.errors import VideoOutputError
 from calibration.phantom.pipe import GStreamerPipe, VideoFormat
 from calibration.phantom.truth import Picture
+from calibration.whole_file import whole_file
 
 STALLED_S = 3.0
 """A process that has taken nothing for so long hangs for good (GStreamer 1.22's shmsink, now and then)."""
@@ -46,24 +46,20 @@ def write_file(video: VideoFormat, pictures: Iterator[Picture], path: Path) -> N
     Raises:
         VideoOutputError: the folder cannot be written, or the encoder fails.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.touch()
-    except OSError as error:
-        raise VideoOutputError(f"cannot write {path}: {error.strerror}") from None
-    encoder = (
-        f"x264enc speed-preset=ultrafast pass=quant quantizer=17 key-int-max={2 * video.fps} "
-        f"! h264parse ! mp4mux ! filesink location={_quoted(part)}"
-    )
     converter = I420Converter()
-    try:
+    with whole_file(path) as part:
+        try:
+            part.touch()
+        except OSError as error:
+            raise VideoOutputError(f"cannot write {path}: {error.strerror}") from None
+        encoder = (
+            f"x264enc speed-preset=ultrafast pass=quant quantizer=17 key-int-max={2 * video.fps} "
+            f"! h264parse ! mp4mux ! filesink location={_quoted(part)}"
+        )
         with GStreamerPipe(video, encoder) as pipe:
             for picture in pictures:
                 pipe.write(converter.convert(picture))
             pipe.finish()
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _quoted(path: Path) -> str:

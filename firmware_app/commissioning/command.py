@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 import cv2
 from tqdm import tqdm
 
+from calibration.whole_file import whole_file
 from firmware_app.commissioning.document import document
 from firmware_app.commissioning.layout import Missing
 from firmware_app.commissioning.preview import draw_preview
@@ -116,14 +116,11 @@ def _check_target(path: Path, suffix: str, source: Path) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     """Write a file that is either complete or absent."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_bytes(data)
     except OSError as error:
         raise SinkError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _sentences(proposal: Proposal, trial: Trial, out: Path, preview: Path) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import tempfile
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from calibration.whole_file import remove_half_written, write_durably
 from firmware_app.errors import EngineCacheError, EngineFileError
 
 KEPT_GRAPHS = 3
@@ -89,7 +89,7 @@ class EngineCache:
 
     def records(self) -> list[EngineRecord]:
         """What the folder holds, newest first, without what cannot be read."""
-        found = (_read_record(path) for path in self.folder.glob("*.json"))
+        found = (_read_record(path) for path in self.folder.glob("[!.]*.json"))
         return sorted((r for r in found if isinstance(r, EngineRecord)), key=lambda r: r.built, reverse=True)
 
     def load(self, key: EngineKey) -> bytes | None:
@@ -141,8 +141,8 @@ class EngineCache:
     def store(self, engine: bytes, record: EngineRecord) -> Path:
         """Write an engine and its record into the prepared folder; returns the engine's path."""
         path = self.path_of(record.key)
-        _write(path, engine)
-        _write(path.with_suffix(".json"), (record.model_dump_json(indent=2) + "\n").encode())
+        _keep(path, engine)
+        _keep(path.with_suffix(".json"), (record.model_dump_json(indent=2) + "\n").encode())
         return path
 
     def timings(self, key: EngineKey) -> bytes:
@@ -153,7 +153,7 @@ class EngineCache:
 
     def store_timings(self, key: EngineKey, timings: bytes) -> None:
         """Keep a timing cache for the next build."""
-        _write(self._timing_path(key), timings)
+        _keep(self._timing_path(key), timings)
 
     def clean(self, key: EngineKey) -> list[str]:
         """Remove what can never be used again after an engine for `key` was built.
@@ -170,13 +170,12 @@ class EngineCache:
         graphs = list(dict.fromkeys((key.graph_sha256, *(other.graph_sha256 for other in usable))))
         kept = {other.stem for other in usable if other.graph_sha256 in graphs[:KEPT_GRAPHS]}
         foreign = {record.key.stem for record in self.records() if not record.key.same_device(key)}
-        stems = {path.stem for ending in ("engine", "json") for path in self.folder.glob(f"*.{ending}")}
+        stems = {path.stem for ending in ("engine", "json") for path in self.folder.glob(f"[!.]*.{ending}")}
         gone = sorted(stem for stem in stems if stem not in kept | foreign or not self._whole(stem))
         for stem in gone:
             for ending in ("engine", "json"):
                 (self.folder / f"{stem}.{ending}").unlink(missing_ok=True)
-        for path in self.folder.glob(".*.part"):  # of a build that a power cut ended
-            path.unlink(missing_ok=True)
+        remove_half_written(self.folder)  # of a build that a power cut ended
         self._drop_old_timings(key)
         return gone
 
@@ -215,21 +214,7 @@ def _read_record(path: Path) -> EngineRecord | str:
         return f"its record {path.name} is not valid ({f'{where}: ' if where else ''}{first['msg']})"
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _keep(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all, for every user to read."""
+    write_durably(path, content)
+    path.chmod(0o644)

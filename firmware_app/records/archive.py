@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +15,6 @@ from pathlib import Path
 from firmware_app.errors import EvidenceError
 
 SUFFIX = ".zip"
-HALF_WRITTEN = ".half-written-"
-"""Begins the name of what a power cut interrupted; removed at the next start."""
 LARGEST_BYTES = 256 << 20
 """An archive larger than this is not read."""
 _DIGITS = 64
@@ -77,31 +74,3 @@ def read_archive(path: Path) -> dict[str, bytes]:
     except OSError as error:
         raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
     return unpacked(data, str(path))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there wholly or not at all, whatever happens meanwhile.
-
-    Raises:
-        OSError: the disk refuses; nothing is left behind then.
-    """
-    part = path.with_name(f"{HALF_WRITTEN}{path.name}")
-    try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
-
-
-def sync(folder: Path) -> None:
-    """Put the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from calibration.whole_file import remove_half_written, sync, whole_file
 from firmware_app.errors import AuditError
-from firmware_app.records.archive import sync
 from firmware_app.records.chain import (
     HEAD,
     ROTATED,
@@ -119,6 +119,7 @@ class Audit:
         except LockedError as error:
             raise AuditError(f"the audit log {error}") from error
         try:
+            remove_half_written(self._folder)
             _mend_torn_line(self._folder)
             self._head = _found_head(self._folder)
         except BaseException:
@@ -168,12 +169,10 @@ class Audit:
             self._half_written = None
 
     def _write_head(self, head: Head) -> None:
-        part = self._folder / f".{HEAD}.part"
-        with part.open("wb") as stream:
+        with whole_file(self._folder / HEAD) as part, part.open("wb") as stream:
             stream.write(head.encoded)
             stream.flush()
             os.fsync(stream.fileno())
-        part.replace(self._folder / HEAD)
 
 
 def _mend_torn_line(folder: Path) -> None:

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from calibration.whole_file import remove_half_written, sync, write_durably
 from firmware_app.errors import EvidenceError
 from firmware_app.exam.events import Acquisition
 from firmware_app.exam.state import ResultIssued
 from firmware_app.examination import crop_digests_of
 from firmware_app.journey import Crops
-from firmware_app.records.archive import HALF_WRITTEN, SUFFIX, packed, read_archive, sync, write_whole
+from firmware_app.records.archive import SUFFIX, packed, read_archive
 from firmware_app.records.crops import crop_of, png_of
 from firmware_app.records.lock import LockedError, lock
 from firmware_app.records.manifest import (
@@ -107,8 +108,7 @@ class EvidenceFolder:
             self._lock = lock(self._folder)
         except LockedError as error:
             raise EvidenceError(f"the evidence {error}") from error
-        for left in self._folder.rglob(f"{HALF_WRITTEN}*"):
-            left.unlink()
+        remove_half_written(self._folder)
         for exam in self._pending():
             if time.time() - exam.stat().st_mtime > PENDING_S:
                 shutil.rmtree(exam)
@@ -141,7 +141,7 @@ class EvidenceFolder:
         removed = self._make_room(len(data))
         exam = self._folder / PENDING / str(exam_id)
         exam.mkdir(parents=True, exist_ok=True)
-        write_whole(exam / f"{acquisition.id}{SUFFIX}", data)
+        write_durably(exam / f"{acquisition.id}{SUFFIX}", data)
         sync(exam.parent)
         return removed
 
@@ -178,7 +178,7 @@ class EvidenceFolder:
         removed = self._make_room(len(data))
         number = max((int(file.name.split("-")[0]) for file in sealed_in(self._folder)), default=0) + 1
         name = f"{number:06d}-{manifest.result_id}{SUFFIX}"
-        write_whole(self._folder / name, data)
+        write_durably(self._folder / name, data)
         complete = all(one.kept for one in taken if one.counted)
         return Sealed(name, digest_of(data), complete, removed)
 

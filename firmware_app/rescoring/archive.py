@@ -12,8 +12,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from calibration.whole_file import write_durably
 from firmware_app.errors import SinkError, SourceError
-from firmware_app.records.archive import write_whole
 from firmware_app.replay import line_of
 from firmware_app.rescoring.scoring import Recording, Scored, Speaker
 from firmware_app.wording import NOTICE
@@ -98,7 +98,7 @@ class Shelf:
         text = "".join(f"{line}\n" for line in lines_of(recording, scored, self._speaker))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text.encode())
+            write_durably(path, text.encode())
         except OSError as error:
             raise SinkError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from calibration.whole_file import whole_file
 from firmware_app.errors import SinkError
 from firmware_app.video.sources import Fragment, HasElement, Setting
 from firmware_app.video.stream_events import BusError
@@ -154,9 +155,8 @@ def write_snapshot(path: Path, png: bytes) -> None:
     Raises:
         SinkError: it cannot be written there.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(png)
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_bytes(png)
     except OSError as error:
         raise SinkError(f"{path} cannot be written: {error.strerror}.") from None

@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from calibration.phantom.options import SOFTWARE_VERSION
+from calibration.whole_file import whole_file
 from firmware_app.inference.graph import INPUT_SIDE
 from firmware_app.journey import Rejected
 from model_export.cohort import ACQUISITIONS
@@ -96,15 +97,14 @@ def _look(job: _Job) -> None:
         if len(shots) == ACQUISITIONS:
             break
     nothing = np.empty((0, INPUT_SIDE, INPUT_SIDE, 3), np.uint8)
-    unfinished = job.file.with_suffix(".part.npz")
-    np.savez(
-        unfinished,
-        gray=np.stack([shot.gray for shot in shots]) if shots else nothing,
-        elastogram=np.stack([shot.elastogram for shot in shots]) if shots else nothing,
-        lsm_kpa=np.array([shot.lsm_kpa for shot in shots], dtype=np.float64),
-        refused=json.dumps(refused),
-    )
-    unfinished.replace(job.file)
+    with whole_file(job.file) as unfinished:
+        np.savez(
+            unfinished,
+            gray=np.stack([shot.gray for shot in shots]) if shots else nothing,
+            elastogram=np.stack([shot.elastogram for shot in shots]) if shots else nothing,
+            lsm_kpa=np.array([shot.lsm_kpa for shot in shots], dtype=np.float64),
+            refused=json.dumps(refused),
+        )
 
 
 def _seen(file: Path) -> Seen:

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calibration.whole_file import HALF_WRITTEN
 from firmware_app.appliance import Step
 from firmware_app.errors import EvidenceError
 from firmware_app.exam.events import Cancel, Discard, PatientChanged, Start
 from firmware_app.exam.resumption import resumed
 from firmware_app.exam.state import Exam, Phase
 from firmware_app.records import evidence as evidence_module
-from firmware_app.records.archive import HALF_WRITTEN
 from firmware_app.records.audit import Audit
 from firmware_app.records.chain import content_of, files_in, lines_of
 from firmware_app.records.folder import PENDING_S, EvidenceFolder, sealed_in
@@ -205,7 +205,7 @@ def test_disk_that_hangs_never_holds_up_a_frame(tmp_path: Path, monkeypatch: pyt
     couch = Examination(tmp_path)
     exam = tmp_path / "pending" / str(uid(1001))
     exam.mkdir()
-    pipe = exam / f"{HALF_WRITTEN}{uid(1)}.zip"
+    pipe = exam / f"{HALF_WRITTEN}{os.getpid()}-{uid(1)}.zip"
     os.mkfifo(pipe)  # opening it for writing waits until somebody reads
     couch.take(1)
     slowest_s = 0.0

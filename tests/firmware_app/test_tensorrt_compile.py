@@ -19,6 +19,7 @@ pytest.importorskip(
     "tensorrt_rtx_libs", reason="TensorRT-RTX has no wheel for this processor; see test_tensorrt_gpu.py"
 )
 
+from calibration.whole_file import HALF_WRITTEN
 from firmware_app.errors import BundleError, EngineCacheError, EngineFileError, TargetError
 from firmware_app.inference import tensorrt_api
 from firmware_app.inference.cuda import Gpu
@@ -211,7 +212,7 @@ def test_what_can_never_be_used_again_is_cleared(cache: EngineCache) -> None:
     foreign = store(cache, key(graph="b", gpu="Orin Nano", version="10.2.0"), at=0)
     orphan = cache.folder / "orphan.engine"
     orphan.write_bytes(b"half a pair")
-    (cache.folder / ".half.part").write_bytes(b"power cut")
+    (cache.folder / f"{HALF_WRITTEN}7-us.engine").write_bytes(b"power cut")
     cache.store_timings(key(version="10.2.0"), b"old")
     cache.store_timings(key(), b"new")
     cache.store_timings(key(gpu="Orin Nano"), b"other")
