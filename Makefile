@@ -75,7 +75,7 @@ demo: setup-demo ## play a virtual exam live: broker, appliance, subscriber, pag
 		$(if $(SCANNERS),--scanners $(SCANNERS)) $(if $(ONCE),--once)
 
 test: setup-test ## run the tests, two files at once (JOBS=1 in turn)
-	@$(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 
 test-slow: setup-test ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow --timeout 3600

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shlex
-from datetime import datetime, timezone
 from pathlib import Path
 
 import click
@@ -40,7 +39,6 @@ def report(
     """
     request = training.request()
     try:
-        from model_export.evaluate import EvaluationRequest, evaluate_scores  # noqa: PLC0415 - matplotlib
         from model_export.evaluate_results import Settings  # noqa: PLC0415 - imports scipy
         from model_export.study.report.write import write_report  # noqa: PLC0415 - imports torch
         from model_export.study.run import StudyRequest, run_study  # noqa: PLC0415 - imports torch
@@ -49,13 +47,7 @@ def report(
     logging.basicConfig(level=logging.WARNING)
     study = run_study(StudyRequest(cohort, request, out / STUDY, command_line(context)))
     settings = Settings(seed=training.seed, replicates=replicates, on_logit_scale=False)
-    if training.heads == "three":
-        # Class-activation maps need one network for all thresholds; the plain page has none.
-        test, train = (study.folder / f"{split}_scores.csv" for split in ("test", "train"))
-        asked = EvaluationRequest(test, train, None, (), (), beside_paper=True, settings=settings)
-        evaluate_scores(asked, out, datetime.now(timezone.utc))
-    else:
-        write_report(study.folder, study.run.work, out, settings)
+    write_report(study.folder, study.run.work, out, settings)
     click.echo(f"report: {out / 'report.html'}")
 
 

@@ -78,3 +78,16 @@ def test_a_tiny_cohort_goes_from_pictures_to_the_page(
     assert main(command) == 0
     assert (report / "study" / "test_scores.csv").read_bytes() == scores
     assert "[5/5]" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_three_binary_networks_have_the_same_page(tmp_path: Path) -> None:
+    """The paper's own mode; the maps of Figure 5 are those of the networks for >=S3, and the page says so."""
+    cohort = write_cohort(tmp_path / "cohort", train=(0, 0, 1, 1, 2, 2, 3, 3, 4, 4), test=(0, 1, 2, 3, 4, 4))
+    command = ["report", "--cohort", str(cohort), "--random-weights", *TINY, "--heads", "three"]
+    command += ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "report"), "--replicates", "100"]
+    assert main(command) == 0
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "map by the networks for" in page
+    tables = json.loads((tmp_path / "report" / "tables.json").read_text())
+    assert {"GM", "EM", "GM+EM"} <= set(tables["thresholds"][">=S2"]["methods"])
