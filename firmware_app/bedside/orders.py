@@ -91,8 +91,9 @@ class Orders:
             with suppress(RuntimeError):  # the page's loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(settle, given)
 
-        if not self._inbox.offer(Request(name, command, "bedside", answer)):
+        if not self._inbox.admit():
             return Reply(ok=False, text=words.faults[CommandFault.TOO_MANY])
+        self._inbox.put(Request(name, command, "bedside", answer))
         try:
             given = await asyncio.wait_for(answered, PATIENCE_S)
         except asyncio.TimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -16,6 +17,9 @@ WAITING = 16
 PER_SECOND = 5.0
 BURST = 10
 """So many may come at once before the rate counts."""
+TELL_AGAIN_S = 10.0
+"""Of a flood one line is written in this time: a line for each command would be what slows it down most."""
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +51,28 @@ class Inbox:
         self._waiting: deque[Request] = deque()
         self._now_s = now_s
         self._credit, self._credited_s = float(BURST), now_s()
+        self._told_s = -TELL_AGAIN_S
         self.refused = 0
 
-    def offer(self, request: Request) -> bool:
-        """Leave a request; False: there are too many, it is not taken."""
+    def admit(self) -> bool:
+        """Whether one more may come now; ask before anything of it is read: it may be one of many."""
         with self._lock:
             now_s = self._now_s()
             self._credit = min(float(BURST), self._credit + (now_s - self._credited_s) * PER_SECOND)
             self._credited_s = now_s
             if self._credit < 1 or len(self._waiting) >= WAITING:
                 self.refused += 1
+                if now_s - self._told_s >= TELL_AGAIN_S:
+                    self._told_s = now_s
+                    LOG.warning("too many commands: %d were dropped so far", self.refused)
                 return False
             self._credit -= 1
-            self._waiting.append(request)
             return True
+
+    def put(self, request: Request) -> None:
+        """Leave a request that was admitted."""
+        with self._lock:
+            self._waiting.append(request)
 
     def take_all(self) -> list[Request]:
         """What waits, oldest first."""

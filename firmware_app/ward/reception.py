@@ -44,14 +44,15 @@ def receive(incoming: Incoming, inbox: Inbox, reply: Reply) -> None:
     if incoming.retained:
         LOG.warning("a retained command %r is not carried out", incoming.name)
         return
+    if not inbox.admit():
+        return
     try:
         asked = parse_command(incoming.name, incoming.payload)
     except CommandError as error:
         request = Request(incoming.name[:64], error, "mqtt", lambda answer: reply(incoming, answer))
     else:
         request = Request(incoming.name, asked, "mqtt", lambda answer: reply(incoming, answer))
-    if not inbox.offer(request):
-        LOG.warning("too many commands: one was dropped")
+    inbox.put(request)
 
 
 def may_answer(root: str, topic: str | None) -> bool:

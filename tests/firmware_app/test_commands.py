@@ -111,16 +111,30 @@ def request() -> Request:
     return Request("start", StartCommand(), "mqtt", lambda _: None)
 
 
-def test_no_more_commands_than_people_can_give() -> None:
-    """A burst is taken, then so many a second; what is refused is counted."""
+def offer(inbox: Inbox) -> bool:
+    """Leave a request, if it is admitted."""
+    admitted = inbox.admit()
+    if admitted:
+        inbox.put(request())
+    return admitted
+
+
+def test_no_more_commands_than_people_can_give(caplog: pytest.LogCaptureFixture) -> None:
+    """A burst is taken, then so many a second; what is refused is counted, and told once in a while."""
     now_s = [0.0]
     inbox = Inbox(lambda: now_s[0])
-    assert [inbox.offer(request()) for _ in range(BURST + 3)] == [True] * BURST + [False] * 3
+    assert [offer(inbox) for _ in range(BURST + 3)] == [True] * BURST + [False] * 3
     assert len(inbox.take_all()) == BURST
     assert inbox.take_all() == []
     now_s[0] = 1.0
-    assert [inbox.offer(request()) for _ in range(20)].count(True) == int(PER_SECOND)
+    assert [offer(inbox) for _ in range(20)].count(True) == int(PER_SECOND)
     assert inbox.refused == 3 + 20 - int(PER_SECOND)
+    now_s[0] = 60.0
+    assert [offer(inbox) for _ in range(20)].count(True) == BURST
+    assert [record.getMessage() for record in caplog.records] == [
+        "too many commands: 1 were dropped so far",
+        f"too many commands: {inbox.refused - 9} were dropped so far",
+    ]
 
 
 def test_the_inbox_is_bounded() -> None:
@@ -129,7 +143,7 @@ def test_the_inbox_is_bounded() -> None:
     inbox = Inbox(lambda: now_s[0])
     for _ in range(WAITING + 5):
         now_s[0] += 10.0
-        inbox.offer(request())
+        offer(inbox)
     assert len(inbox.take_all()) == WAITING
 
 
