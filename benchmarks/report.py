@@ -21,6 +21,27 @@ INTRODUCTION = Path(__file__).with_name("introduction.md")
 LOST = ("lost:", "missing:")
 """How a finding of the fault campaign begins that says that a result is not there."""
 
+WHY_BEHIND = {
+    "whole_appliance": (
+        "The loop reads no text and no stiffness, knows the layout beforehand, asks nobody whether a picture "
+        "is good enough, notices no other patient, has no previews and no self-test, and keeps nothing on a "
+        "disk. While it computes, its picture stands still: the tail of its latency, and the frames without "
+        "an overlay."
+    ),
+    "screen_reading": (
+        "`HoughCircles` finds circles; the step beside it also decides which one is the Q-box, and measures "
+        "it."
+    ),
+    "overlay_drawing": (
+        "`gdkpixbufoverlay` lays one ready picture over every frame, whatever the frame shows."
+    ),
+    "inference": (
+        "Where INT8 sums overflow, the faster answers are wrong "
+        "([ADR 24](decisions/0024-int8-in-float32.md)). Before its first answer OpenVINO compiles the graph."
+    ),
+}
+"""Why something else is faster somewhere, by benchmark; told only where it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -130,6 +151,8 @@ def _not_ahead(records: Sequence[Record]) -> str:
                 if ratio is not None and ratio[1] < 1:
                     spread = f"{ratio[0]:.2f} to {ratio[2]:.2f}"
                     lines.append(f"- {record.name}, {name}: x{ratio[1]:.2f} against {other} (runs: {spread})")
+        if lines and lines[-1].startswith(f"- {record.name},") and record.name in WHY_BEHIND:
+            lines.append(f"\n  {WHY_BEHIND[record.name]}\n")
     nothing = "Nowhere, in what was measured." if records else "Nothing was measured."
     return "## Where we are not ahead\n\n" + ("\n".join(lines) or nothing) + "\n"
 
