@@ -145,14 +145,16 @@ def _budgets(all_kept: list[Kept]) -> str:
 def _not_ahead(records: Sequence[Record]) -> str:
     lines = []
     for record in records:
+        behind = []
         for name, others in _alternatives(record).items():
             for other in others:
                 ratio = _ratio(record, name, other)
                 if ratio is not None and ratio[1] < 1:
                     spread = f"{ratio[0]:.2f} to {ratio[2]:.2f}"
-                    lines.append(f"- {record.name}, {name}: x{ratio[1]:.2f} against {other} (runs: {spread})")
-        if lines and lines[-1].startswith(f"- {record.name},") and record.name in WHY_BEHIND:
-            lines.append(f"\n  {WHY_BEHIND[record.name]}\n")
+                    behind.append(f"- {record.name}, {name}: x{ratio[1]:.2f} against {other} (runs: {spread})")
+        if behind and record.name in WHY_BEHIND:
+            behind.append(f"\n  {WHY_BEHIND[record.name]}\n")
+        lines += behind
     nothing = "Nowhere, in what was measured." if records else "Nothing was measured."
     return "## Where we are not ahead\n\n" + ("\n".join(lines) or nothing) + "\n"
 
