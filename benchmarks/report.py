@@ -151,7 +151,9 @@ def _not_ahead(records: Sequence[Record]) -> str:
                 ratio = _ratio(record, name, other)
                 if ratio is not None and ratio[1] < 1:
                     spread = f"{ratio[0]:.2f} to {ratio[2]:.2f}"
-                    behind.append(f"- {record.name}, {name}: x{ratio[1]:.2f} against {other} (runs: {spread})")
+                    behind.append(
+                        f"- {record.name}, {name}: x{ratio[1]:.2f} against {other} (runs: {spread})"
+                    )
         if behind and record.name in WHY_BEHIND:
             behind.append(f"\n  {WHY_BEHIND[record.name]}\n")
         lines += behind
