@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 HALF_WRITTEN = ".half-written-"
 """Begins the name of what a killed process or a power cut leaves behind; such names are hidden."""
@@ -31,16 +32,27 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def durable_file(path: Path) -> Iterator[BinaryIO]:
+    """A whole file to write to, whose bytes are on the disk before it takes its place.
+
+    Raises:
+        OSError: the disk refuses; what stood there stays, and nothing is left behind.
+    """
+    with whole_file(path) as part, part.open("wb") as stream:
+        yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """Write a whole file that a power cut does not take away again.
 
     Raises:
         OSError: the disk refuses; what stood there stays, and nothing is left behind.
     """
-    with whole_file(path) as part, part.open("wb") as stream:
+    with durable_file(path) as stream:
         stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
     sync(path.parent)
 
 

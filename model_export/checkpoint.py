@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
-from model_export.work import replace_file
+from calibration.whole_file import durable_file
 
 CURVES = "curves.json"
 
@@ -72,9 +72,9 @@ class Checkpoint:
         """Keep everything as it is after the last epoch of the curve."""
         rows = [asdict(epoch) for epoch in curve]
         state = {name: part.state_dict() for name, part in self._parts.items()}
-        with replace_file(self._path) as file:
+        with durable_file(self._path) as file:
             torch.save({**state, "curve": rows}, file)
-        with replace_file(curve_file(self._path)) as file:
+        with durable_file(curve_file(self._path)) as file:
             file.write(json.dumps(rows, indent=1).encode())
 
 
@@ -94,7 +94,7 @@ def write_curves(folder: Path, checkpoints: Mapping[str, Mapping[str, Path]]) ->
         method: {part: json.loads(curve_file(path).read_bytes()) for part, path in parts.items()}
         for method, parts in checkpoints.items()
     }
-    with replace_file(folder / CURVES) as file:
+    with durable_file(folder / CURVES) as file:
         file.write(json.dumps(curves, indent=1).encode())
     for parts in checkpoints.values():
         for path in parts.values():

@@ -16,6 +16,7 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from calibration.whole_file import durable_file
 from model_export import ranks
 from model_export.checkpoint import write_curves
 from model_export.epochs import Lesson, learn
@@ -24,7 +25,6 @@ from model_export.machine import this_machine
 from model_export.network import FibrosisNetwork, Head, Top
 from model_export.task import Indices, Task
 from model_export.weights import random_trunk, settle
-from model_export.work import replace_file
 from model_export.workers import in_workers
 
 MODALITIES = ("GM", "EM")
@@ -112,7 +112,7 @@ def _train_modality(job: _Job) -> None:
     if ranks.is_first():
         save_model(top, str(job.top_file))
         save_model(head, str(job.head_file))
-        with replace_file(job.vectors_file) as file:
+        with durable_file(job.vectors_file) as file:
             np.save(file, pool(top, maps, f"{job.name} pooling"))
     ranks.wait()
 

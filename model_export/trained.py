@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.torch import load_model
 
+from calibration.whole_file import durable_file
 from firmware_app.inference.bundle import THRESHOLDS
 from model_export.cohort import Cohort, Split, load_cohort
 from model_export.errors import WrongInputError
 from model_export.network import FibrosisNetwork
 from model_export.task import Heads, divide
 from model_export.weights import random_trunk
-from model_export.work import replace_file
 
 RECORD = "trained.json"
 PARAMETERS = "network.safetensors"
@@ -103,7 +103,7 @@ def _load(folder: Path) -> FibrosisNetwork:
 def save_run(run: TrainedRun) -> None:
     """Record a finished training as the last one of its work folder."""
     fields = {key: value for key, value in asdict(run).items() if key != "work"}
-    with replace_file(run.work / RECORD) as file:
+    with durable_file(run.work / RECORD) as file:
         file.write((json.dumps(fields, indent=2) + "\n").encode())
 
 

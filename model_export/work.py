@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
-from calibration.whole_file import whole_file
+from calibration.whole_file import durable_file
 
 DONE = "done.json"
 """Written last into a stage's folder; without it the stage is not complete."""
@@ -46,7 +43,7 @@ def is_done(folder: Path) -> bool:
 
 def mark_done(folder: Path, summary: Mapping[str, int | float | str]) -> None:
     """Record a stage as complete, with numbers worth keeping."""
-    with replace_file(folder / DONE) as file:
+    with durable_file(folder / DONE) as file:
         file.write((json.dumps({**summary}, indent=2) + "\n").encode())
 
 
@@ -54,12 +51,3 @@ def summary_of(folder: Path) -> dict[str, int | float | str]:
     """The numbers that `mark_done` kept."""
     summary: dict[str, int | float | str] = json.loads((folder / DONE).read_text(encoding="utf-8"))
     return summary
-
-
-@contextmanager
-def replace_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears, or replaces the one before, only when all of it is on the disk."""
-    with whole_file(path) as part, part.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())

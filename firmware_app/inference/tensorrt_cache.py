@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from calibration.whole_file import remove_half_written, write_durably
+from calibration.whole_file import durable_file, remove_half_written, sync
 from firmware_app.errors import EngineCacheError, EngineFileError
 
 KEPT_GRAPHS = 3
@@ -216,5 +217,7 @@ def _read_record(path: Path) -> EngineRecord | str:
 
 def _keep(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all, for every user to read."""
-    write_durably(path, content)
-    path.chmod(0o644)
+    with durable_file(path) as stream:
+        stream.write(content)
+        os.fchmod(stream.fileno(), 0o644)
+    sync(path.parent)

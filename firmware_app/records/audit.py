@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from calibration.whole_file import remove_half_written, sync, whole_file
+from calibration.whole_file import durable_file, remove_half_written, sync
 from firmware_app.errors import AuditError
 from firmware_app.records.chain import (
     HEAD,
@@ -169,10 +169,8 @@ class Audit:
             self._half_written = None
 
     def _write_head(self, head: Head) -> None:
-        with whole_file(self._folder / HEAD) as part, part.open("wb") as stream:
+        with durable_file(self._folder / HEAD) as stream:
             stream.write(head.encoded)
-            stream.flush()
-            os.fsync(stream.fileno())
 
 
 def _mend_torn_line(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from calibration.whole_file import durable_file
 from model_export import work
 from model_export.cohort import Split
 from model_export.features import Features, Views, cache_features
@@ -35,7 +36,7 @@ def image_logits(run: TrainedRun | WholeRun, split: Split, processes: int) -> Lo
     path = run.work / run.network / f"logits_{split}.npy"
     if not path.is_file():
         logits = _of_maps(run, split, processes) if isinstance(run, TrainedRun) else _of_pictures(run, split)
-        with work.replace_file(path) as file:
+        with durable_file(path) as file:
             np.save(file, logits)
     return np.asarray(np.load(path), dtype=np.float64)
 

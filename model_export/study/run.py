@@ -14,6 +14,7 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from calibration.whole_file import durable_file
 from firmware_app.inference.bundle import THRESHOLDS, digest_of
 from firmware_app.wording import NOTICE
 from model_export import work
@@ -197,5 +198,5 @@ def _record(request: StudyRequest, cohort: Path, fitted: Fitted, watch: Stopwatc
 
 
 def _write_json(path: Path, content: object) -> None:
-    with work.replace_file(path) as file:
+    with durable_file(path) as file:
         file.write((json.dumps(content, indent=1, allow_nan=False) + "\n").encode())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model_export.work import replace_file
+from calibration.whole_file import durable_file
 
 
 class Stopwatch:
@@ -46,7 +46,7 @@ class Stopwatch:
         finally:
             took = time.monotonic() - start
             self._seconds[name] = before + took
-            with replace_file(self._file) as file:
+            with durable_file(self._file) as file:
                 file.write((json.dumps(self._seconds, indent=1) + "\n").encode())
         again = f", {in_words(before + took)} with earlier runs" if before else ""
         _tell(f"[{self._told}/{self._stages}] {name}: {in_words(took)}{again}")
