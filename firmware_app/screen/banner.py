@@ -35,7 +35,7 @@ FINENESS = 0.5
 CHANGED = 9_000.0
 """Squared gray levels, summed over a block's cells, by which its content changed: one small letter is 14,000
 and more; H.264 and MJPEG of a still banner up to 4,000 at the scanner's own size. At half of it single frames
-after a cut reach 12,000, by the salt: the watch therefore takes no change that does not stay."""
+after a cut reach 13,000, by the salt: the watch therefore takes no change that does not stay."""
 
 STEADY = 10.0
 """Reference pixels by which a registration may be made more exact without another place for the banner."""

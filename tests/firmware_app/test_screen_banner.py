@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -200,8 +201,8 @@ def still_banner(size: Size, frames: int, folder: Path) -> list[Picture]:
     return coded((strip(top, tick, size, dark=(tick // 90) % 4 == 2) for tick in range(frames)), size, folder)
 
 
-def alarms(pictures: list[Picture], size: Size, profile: ScreenProfile) -> tuple[int, float]:
-    """Alarms over one banner, and how far its digests ever are from the reference after three seconds."""
+def alarms(pictures: list[Picture], size: Size, profile: ScreenProfile) -> tuple[int, int]:
+    """Alarms over one banner, and how many frames in succession come near one after three seconds."""
     state, told, digests = Watch(), 0, []
     for number, picture in enumerate(pictures):
         digest = banner_digest(picture, size.registration, profile)
@@ -211,7 +212,8 @@ def alarms(pictures: list[Picture], size: Size, profile: ScreenProfile) -> tuple
         told += isinstance(moment, BannerChanged)
     reference = state.banner
     assert reference is not None
-    return told, max(distance(reference, digest) for digest in digests[3 * FPS :])
+    near = (distance(reference, digest) >= 0.8 * CHANGED for digest in digests[3 * FPS :])
+    return told, max(len(list(run)) if is_near else 0 for is_near, run in groupby(near))
 
 
 @pytest.fixture
@@ -228,16 +230,15 @@ def test_one_banner_never_alarms(
 ) -> None:
     """Ten seconds of coded video with cuts below the header: no alarm with any salt.
 
-    At the scanner's own size no frame comes near one; at half of it single frames after a cut do.
+    At the scanner's own size no frame comes near one; at half of it a frame or two after a cut do, of the
+    18 that the watch waits for.
     """
     pictures = still_banner(size, 600, tmp_path)
-    furthest = []
     for salt in chosen_salts:
         use_salt(salt)
-        told, far = alarms(pictures, size, profile)
+        told, near = alarms(pictures, size, profile)
         assert told == 0
-        furthest.append(far)
-    assert size != NATIVE_STRIP or max(furthest) < 0.5 * CHANGED
+        assert near <= (0 if size == NATIVE_STRIP else 2)
 
 
 @pytest.mark.slow
