@@ -12,11 +12,11 @@ APT_CORE := \
 	python3-venv \
 	python3-gi python3-gst-1.0 gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 \
 	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav \
+	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x \
 	libgl1 \
 	fonts-dejavu-core fonts-liberation fonts-wqy-microhei
 APT_DEMO := mosquitto mosquitto-clients npm
-APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl tcc gir1.2-gst-rtsp-server-1.0
+APT_TEST := $(APT_DEMO) chromium r-base-core r-cran-proc dicom3tools openssl tcc xvfb gir1.2-gst-rtsp-server-1.0
 
 .PHONY: help list-packages setup setup-demo setup-test setup-jetson demo test test-slow test-gpu faults sbom audit-dependencies check format bench bench-smoke pictures clean
 

@@ -85,7 +85,7 @@ class Fault:
 
 
 def _rounds(name: str, source: Source, rounds: int, fault: Fault) -> Row:
-    with open_pipeline(source, wait_for_source=True) as pipeline:
+    with open_pipeline(source, patient=True) as pipeline:
         events = pipeline.frames(threading.Event())
         found = [_round(events, fault.bring, fault.mend) for _ in range(rounds)]
     states = "/".join(sorted({row.told for row in found}))

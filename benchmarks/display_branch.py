@@ -82,7 +82,7 @@ def display(consume: Callable[[Frame], None], seconds: float) -> PipelineStatist
                 source = PhantomSource(socket, WIDTH, HEIGHT, RATE)
                 overlay = Scene((Layer(full_overlay((WIDTH, HEIGHT))),))
                 stop = threading.Event()
-                with open_pipeline(source, NoSink(), overlay, wait_for_source=True) as pipeline:
+                with open_pipeline(source, NoSink(), overlay, patient=True) as pipeline:
                     timer: threading.Timer | None = None
                     for event in pipeline.frames(stop):
                         if isinstance(event, Frame):

@@ -97,6 +97,7 @@ def open_audience(room: Room, inbox: Inbox, outbox: Outbox) -> Iterator[Audience
             link=None if ward is None else lambda: ward.link,
             records=_troubles(config, pipeline, audit, *evidence),
             pages={} if not desk else {"bedside": partial(_trouble_of, *desk)},
+            screen=lambda: pipeline.screen_trouble,
             time_trusted=time_trusted,
             number=publisher.number,
         )

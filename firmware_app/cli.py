@@ -99,7 +99,11 @@ def inspect(image: Path, profile: str, *, as_object: bool, annotated: Path | Non
     if annotated is not None:
         drawn = annotate(frame, inspection.reading, reader.profile, inspection.timings)
         _write_picture(annotated, drawn)
-    click.echo(json.dumps(as_json(inspection)) if as_object else verdict_of(inspection.reading))
+    if as_object:
+        click.echo(json.dumps(as_json(inspection)))
+        return
+    click.echo(verdict_of(inspection.reading))
+    click.echo(NOTICE)
 
 
 cli.add_command(bundle_group)

@@ -71,7 +71,7 @@ def run(config: Config, stop: threading.Event, config_path: Path | None = None) 
         inbox, outbox = Inbox(), parts.enter_context(closing(Outbox(config.mqtt.queue, config.mqtt.outbox)))
         mirror = Mirror() if config.bedside.enabled else None
         pipeline = parts.enter_context(
-            open_pipeline(source_of(config.source), sink_of(config.sink), mirror=mirror, wait_for_source=True)
+            open_pipeline(source_of(config.source), sink_of(config.sink), mirror=mirror, patient=True)
         )
         runs = _runs(appliance)
         LOG.info("%s runs on %s", appliance.root, runs)

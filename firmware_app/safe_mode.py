@@ -104,7 +104,7 @@ def _turns(config: Config, complaint: str, stop: threading.Event) -> Generator[N
     for sink in (_sink_of(config.sink), NoSink()):
         shown: tuple[int, int] | None = None
         try:
-            with open_pipeline(source, sink, wait_for_source=True) as pipeline:
+            with open_pipeline(source, sink, patient=True) as pipeline:
                 for event in pipeline.frames(stop):
                     size = _size_of(event) if isinstance(event, Frame) else shown or (1440, 1080)
                     if size != shown:

@@ -15,7 +15,7 @@ from firmware_app.errors import FibrostageError
 from firmware_app.errors import WrongInputError as ApplianceInputError
 from firmware_app.wording import NOTICE
 from model_export.compile_command import compile_engine
-from model_export.errors import ExportError, WrongInputError
+from model_export.errors import ExportError, NotInstalledError, WrongInputError
 from model_export.export_command import export_command, quantise_command
 from model_export.report_command import report
 from model_export.sign_command import keygen, sign
@@ -34,15 +34,13 @@ def _evaluate() -> click.Command:
     try:
         from model_export.evaluate import evaluate  # noqa: PLC0415 - needs matplotlib and scipy
     except ModuleNotFoundError as error:
-        missing = (
-            f"evaluate needs the extra `train`: {error.name} is missing; pip install 'fibrostage[train]'"
-        )
+        missing = NotInstalledError(error)
 
         def refuse() -> None:
-            raise WrongInputError(missing)
+            raise missing
 
         anything = {"ignore_unknown_options": True, "allow_extra_args": True}
-        return click.Command("evaluate", callback=refuse, help=missing, context_settings=anything)
+        return click.Command("evaluate", callback=refuse, help=str(missing), context_settings=anything)
     return evaluate
 
 

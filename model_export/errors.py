@@ -11,6 +11,17 @@ class WrongInputError(ExportError):
     """Something given from outside is wrong: a file, a column, an option. Programs exit with 2."""
 
 
+class NotInstalledError(WrongInputError):
+    """The command needs the extra `train`, of which a package is missing."""
+
+    def __init__(self, error: ModuleNotFoundError) -> None:
+        """Name the package and the way to get it."""
+        super().__init__(
+            f"this needs the extra `train`, and {error.name} is not installed: in the source tree "
+            "`pip install -e '.[train]'`"
+        )
+
+
 class CohortError(ExportError):
     """The appliance refuses so many virtual patients that no cohort can be drawn."""
 

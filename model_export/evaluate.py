@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 
+from firmware_app.wording import NOTICE
 from model_export.errors import ExportError, WrongInputError
 from model_export.evaluate_figures import draw_figures
 from model_export.evaluate_json import Json, tables
@@ -205,6 +206,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option of the command
         return
     click.echo(summary(evaluation.result))
     click.echo(f"report: {out / 'report.html'}")
+    click.echo(NOTICE)
 
 
 def summary(result: CohortResult) -> str:

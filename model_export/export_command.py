@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from model_export.errors import WrongInputError
+from firmware_app.wording import NOTICE
+from model_export.errors import NotInstalledError
 from model_export.sign_command import key_option
 from model_export.signing import read_key
 
 _Path = click.Path(path_type=Path)
-MISSING = "this needs the extra `train`, and {name} is not installed; pip install 'fibrostage[train]'"
 work_option = click.option(
     "--work", type=_Path, default=Path("build/train"), show_default=True, help="Folder of the training."
 )
@@ -55,12 +55,13 @@ def _make(work: Path, out: Path, precision: str, key_path: Path | None, *, as_js
         from model_export.agree import GRAPH_PRECISIONS  # noqa: PLC0415 - see above
         from model_export.workflow import bundle_of_trained  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
-        raise WrongInputError(MISSING.format(name=error.name)) from error
+        raise NotInstalledError(error) from error
     key = None if key_path is None else read_key(key_path)
     bundle = bundle_of_trained(work, GRAPH_PRECISIONS[precision], out, datetime.now(timezone.utc), key)
     metrics = json.loads((bundle.folder / "metrics.json").read_text(encoding="utf-8"))
     if as_json:
-        click.echo(json.dumps({"bundle_id": bundle.manifest.bundle_id, "folder": str(out), **metrics}))
+        answer = {"bundle_id": bundle.manifest.bundle_id, "folder": str(out), **metrics, "notice": NOTICE}
+        click.echo(json.dumps(answer))
         return
     found, limits = metrics["agreement_with_float32"], metrics["agreement_limits"]
     click.echo(f"bundle {bundle.manifest.bundle_id} in {out}")
@@ -69,3 +70,4 @@ def _make(work: Path, out: Path, precision: str, key_path: Path | None, *, as_js
         f"{found['mean_probability_difference']:.4f} (allowed {limits['mean_probability']:g}), AUC "
         f"{found['largest_auc_difference']:.4f} (allowed {limits['auc']:g}), stage flips {found['flips']}"
     )
+    click.echo(NOTICE)

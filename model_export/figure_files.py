@@ -11,6 +11,8 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 
+from firmware_app.wording import NOTICE
+
 JPEG_QUALITY = 88
 """Of photographs in a page, 0-100; the lossless PNG lies beside it."""
 _STYLE = Path(__file__).parent / "templates" / "figures.mplstyle"
@@ -47,7 +49,7 @@ class Words:
 def save_figure(
     draw: Callable[[], Canvas], folder: Path, words: Words, *, photographs: bool = False
 ) -> FigureFile:
-    """Draw in the project's style and write PNG and SVG without dates.
+    """Draw in the project's style, with the notice below, and write PNG and SVG without dates.
 
     Args:
         draw: gives the canvas; called with the style in force.
@@ -60,6 +62,7 @@ def save_figure(
     """
     with mpl.rc_context(fname=_STYLE):
         canvas = draw()
+        canvas.supxlabel(NOTICE, fontsize=7, color="#666666")
         canvas.draw_without_rendering()
         canvas.set_layout_engine("none")  # laid out once, for both files
         canvas.savefig(folder / f"{words.name}.png", metadata={"Software": None})

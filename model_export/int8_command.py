@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from model_export.errors import WrongInputError
-from model_export.export_command import MISSING, work_option
+from model_export.errors import NotInstalledError
+from model_export.export_command import work_option
 
 if TYPE_CHECKING:
     from model_export.int8_scan import Trial
@@ -45,7 +45,7 @@ def int8_command(work: Path, budget_ms: float, patients: int, *, as_json: bool) 
         from model_export.int8_scan import scan  # noqa: PLC0415 - see above
         from model_export.trained import load_run  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
-        raise WrongInputError(MISSING.format(name=error.name)) from error
+        raise NotInstalledError(error) from error
     found = scan(export_exact(load_run(work)), budget_ms, patients)
     path = save_choices(found.choices, work)
     if as_json:

@@ -12,12 +12,12 @@ import click
 from firmware_app.bundle_commands import keys_of, trust_option
 from firmware_app.inference import load_bundle
 from firmware_app.inference.signature import SITE_KEYS
-from model_export.errors import WrongInputError
+from firmware_app.wording import NOTICE
+from model_export.errors import NotInstalledError
 from model_export.sign_command import key_option
 from model_export.signing import read_key
 
 _Path = click.Path(path_type=Path)
-_MISSING = "this needs the extra `train`, and {name} is not installed; pip install 'fibrostage[train]'"
 
 
 @click.command()
@@ -59,7 +59,7 @@ def probability(  # noqa: PLR0913, PLR0917 - one argument for each option
         from model_export.recalibrate import refit, table_of, write_refitted  # noqa: PLC0415 - see above
         from model_export.reliability import draw_reliability  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
-        raise WrongInputError(_MISSING.format(name=error.name)) from error
+        raise NotInstalledError(error) from error
     key = None if key_path is None else read_key(key_path)
     bundle = load_bundle(folder, keys_of(SITE_KEYS, trusted_files))
     fitted = refit(bundle, exams, results)
@@ -75,9 +75,11 @@ def probability(  # noqa: PLR0913, PLR0917 - one argument for each option
             "exams_without_result": fitted.exams.without_result,
             "judged": {m: {n: asdict(fit) for n, fit in fits.items()} for m, fits in fitted.judged.items()},
             "reliability": str(picture),
+            "notice": NOTICE,
         }
         click.echo(json.dumps(answer))
         return
     for line in table_of(fitted):
         click.echo(line)
     click.echo(f"bundle {written.manifest.bundle_id} in {out}; reliability in {picture}")
+    click.echo(NOTICE)

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from model_export.errors import WrongInputError
-from model_export.training_options import MISSING, TrainingChoice, cohort_option, training_options
+from firmware_app.wording import NOTICE
+from model_export.errors import NotInstalledError
+from model_export.training_options import TrainingChoice, cohort_option, training_options
 
 STUDY = "study"
 """Folder below --out that holds the tables which the page was made of."""
@@ -43,12 +44,13 @@ def report(
         from model_export.study.report.write import write_report  # noqa: PLC0415 - imports torch
         from model_export.study.run import StudyRequest, run_study  # noqa: PLC0415 - imports torch
     except ModuleNotFoundError as error:
-        raise WrongInputError(MISSING.format(name=error.name)) from error
+        raise NotInstalledError(error) from error
     logging.basicConfig(level=logging.WARNING)
     study = run_study(StudyRequest(cohort, request, out / STUDY, command_line(context)))
     settings = Settings(seed=training.seed, replicates=replicates, on_logit_scale=False)
     write_report(study.folder, study.run.work, out, settings)
     click.echo(f"report: {out / 'report.html'}")
+    click.echo(NOTICE)
 
 
 def command_line(context: click.Context) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from model_export.errors import WrongInputError
+from model_export.errors import NotInstalledError, WrongInputError
 from model_export.sign_command import key_option
 from model_export.signing import read_key
-from model_export.training_options import MISSING, TrainingChoice, cohort_option, training_options
+from model_export.training_options import TrainingChoice, cohort_option, training_options
 
 
 @click.command()
@@ -48,7 +48,7 @@ def train(
         from model_export.study.prepared import prepare_below  # noqa: PLC0415 - see above
         from model_export.workflow import make_bundle  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
-        raise WrongInputError(MISSING.format(name=error.name)) from error
+        raise NotInstalledError(error) from error
     logging.basicConfig(level=logging.WARNING)
     key = None if key_path is None else read_key(key_path)
     with launched_ranks():

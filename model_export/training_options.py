@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from model_export.errors import WrongInputError
+from model_export.errors import NotInstalledError, WrongInputError
 from model_export.task import Heads, Optimiser, Trainable, TrainingOptions, as_in_the_paper
 
 if TYPE_CHECKING:
     from model_export.stages import Request
 
 _Path = click.Path(path_type=Path)
-MISSING = "training needs the extra `train`, and {name} is not installed; pip install 'fibrostage[train]'"
 
 cohort_option = click.option(
     "--cohort",
@@ -65,7 +64,7 @@ class TrainingChoice:
             from model_export.stages import Request  # noqa: PLC0415 - see above
             from model_export.weights import InputRange  # noqa: PLC0415 - see above
         except ModuleNotFoundError as error:
-            raise WrongInputError(MISSING.format(name=error.name)) from error
+            raise NotInstalledError(error) from error
         options = TrainingOptions(
             seed=self.seed, epochs=self.epochs, head_epochs=self.head_epochs, heads=self.heads
         )

@@ -58,7 +58,7 @@ def draw_exam(folder: Path, stage: int, seed: int, *options: object) -> DrawnExa
 @pytest.fixture(scope="session")
 def drawn_exam(tmp_path_factory: pytest.TempPathFactory) -> DrawnExam:
     """One whole exam at the scanner's own size."""
-    return draw_exam(tmp_path_factory.mktemp("exam"), 3, 7, "--fps", 15)
+    return draw_exam(tmp_path_factory.mktemp("exam"), 3, 7, "--fps", 10)
 
 
 @pytest.fixture(scope="session")

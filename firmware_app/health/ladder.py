@@ -62,6 +62,8 @@ def _failing(asked: Witnesses, now_ns: int, *, was_full: bool) -> Iterator[Rung]
         yield Rung.DISK_FULL
     if any(trouble() is not None for trouble in asked.records.values()):
         yield Rung.RECORDS_LOST
+    if asked.screen() is not None:
+        yield Rung.SCREEN_MISSING
     if asked.link is not None:
         link = asked.link()
         if link.trouble is not None:

@@ -27,6 +27,7 @@ class Witnesses:
         number: gives the next number of the appliance's messages.
         records: by setting, why what is recorded cannot be written.
         pages: by setting, why a page is not served.
+        screen: why the overlay is not shown on the screen.
     """
 
     stopwatch: Stopwatch
@@ -37,3 +38,4 @@ class Witnesses:
     number: Callable[[], int]
     records: Mapping[str, Trouble] = field(default_factory=dict)
     pages: Mapping[str, Trouble] = field(default_factory=dict)
+    screen: Trouble = lambda: None

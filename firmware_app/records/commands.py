@@ -54,6 +54,8 @@ def replay_evidence(
             if found.verdict is Verdict.DIFFERENT:
                 different.append(f"{file}: {found.faults[0]}")
             click.echo(_line(file, evidence, found) if as_lines else _sentence(file, evidence, found))
+    if not as_lines:
+        click.echo(NOTICE)
     if damaged:
         raise EvidenceError(f"{damaged[0]}{_more(damaged)}")
     if different:
@@ -77,7 +79,10 @@ def list_command(folder: Path, *, as_lines: bool) -> None:
         except EvidenceError as error:
             damaged.append(str(error))
             row = {"file": file.name, "damaged": str(error)}
-        click.echo(json.dumps(row) if as_lines else "  ".join(str(value) for value in row.values()))
+        told = json.dumps({**row, "notice": NOTICE}) if as_lines else "  ".join(map(str, row.values()))
+        click.echo(told)
+    if not as_lines:
+        click.echo(NOTICE)
     if damaged:
         raise EvidenceError(f"{damaged[0]}{_more(damaged)}")
 

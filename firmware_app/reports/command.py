@@ -33,7 +33,7 @@ def report(results: Path, out: Path, result_id: str | None) -> None:
         from firmware_app.reports.fhir import fhir_bundle  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise ReportError(
-            f"{error.name} is not installed, which reports need: pip install 'fibrostage[reports]'"
+            f"reports need {error.name}: in the source tree `pip install -e '.[reports]'`"
         ) from error
     page = draw_result(result)
     image = secondary_capture(result, page)

@@ -27,7 +27,9 @@ class Cluster:
         try:
             from distributed import Client  # noqa: PLC0415 - an optional extra
         except ImportError:
-            raise WorkersError("--cluster needs Dask: pip install 'fibrostage[archive]'") from None
+            raise WorkersError(
+                "--cluster needs Dask: in its source tree `pip install -e '.[archive]'`"
+            ) from None
         try:
             self._client = Client(address, timeout=_ANSWER_S, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:

@@ -24,8 +24,10 @@ _COMPOSED_S = 1.0
 """A snapshot waits this long for the display's first picture."""
 _DRAINED_S = 5.0
 """The last frames of a file get this long to be shown."""
-_CLOSED_S = 12.0
-"""A display that is not closed after this is left behind; a recording takes up to ten seconds to finish."""
+_CLOSED_S, _FINISHED_S = 2.0, 12.0
+"""A screen that is not closed after this is left behind; a recording takes up to ten seconds to finish."""
+_UP_S = 5.0
+"""A screen that is not up after this is held for one that hangs."""
 _BLACK_STEP_NS = 1_000_000
 """Between the stamps of two black pictures: little, so that the next frame surely comes later."""
 _SIZE = (1440, 1080)
@@ -44,7 +46,7 @@ class Display:
         self._caps: Gst.Caps | None = None
         self._rate: object | None = None
         self._last_pts_ns = -1
-        self._composed = threading.Event()
+        self._composed, self._displayed = threading.Event(), threading.Event()
         self._last_shown: tuple[Gst.Buffer, Gst.Caps] | None = None
         self._graph = Graph(display_of(sink, has_element, mirrored=mirror is not None), "display")
         self._feed = self._graph.element(FEED)
@@ -59,6 +61,7 @@ class Display:
             self._graph.connect(mirrored, "new-sample", self._on_mirrored)
             self._graph.probe(self._graph.element(MIRROR_PACE).get_static_pad("src"), self._on_pace)
             mirror.connect(lambda is_open: gate.set_property("drop", not is_open))
+        self._started_s = time.monotonic()
         self._graph.start()
 
     def show(self, scene: Scene) -> None:
@@ -98,6 +101,8 @@ class Display:
         if not self._lock.acquire(blocking=False):
             return
         try:
+            if self._feed.get_property("current-level-buffers") > 0:
+                return
             width, height = self._blank_size()
             caps = Gst.Caps.from_string(
                 f"video/x-raw,format=I420,width={width},height={height},framerate=0/1,colorimetry=bt601"
@@ -148,6 +153,7 @@ class Display:
 
     def _on_displayed(self, _pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
         self._meter.displayed(info.get_buffer().pts, time.monotonic_ns())
+        self._displayed.set()
         return Gst.PadProbeReturn.OK
 
     def _on_pace(self, _pad: Gst.Pad, _info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
@@ -168,15 +174,22 @@ class Display:
         """Whether what it shows is written to a file."""
         return isinstance(self._sink, FileSink)
 
+    @property
+    def has_displayed(self) -> bool:
+        """Whether a picture has reached the end of the graph."""
+        return self._displayed.is_set()
+
     def check(self) -> None:
         """Look whether the display still works.
 
         Raises:
-            SinkError: the recording or the window fails, and why.
+            SinkError: the recording or the window fails or hangs, and why.
         """
         record = self._graph.record()
         if isinstance(record, BusError):
             raise sinks.failure_of(self._sink, record)
+        if time.monotonic() - self._started_s > _UP_S and not self._graph.is_up(0.0):
+            raise SinkError(f"{sinks.name_of(self._sink)} does not answer.")
 
     def drain(self) -> None:
         """Wait until the last frame has been shown."""
@@ -207,11 +220,18 @@ class Display:
         finish = None
         if isinstance(self._sink, FileSink) and self._last_shown is not None and self._works():
             finish = self._finish
+        else:
+            self._finish()  # whoever waits in `push` for a graph that never came up would wait for ever
         self._graph.leave(finish)
-        self._graph.released(_CLOSED_S)
+        self._graph.released(_CLOSED_S if finish is None else _FINISHED_S)
         if isinstance(self._sink, FileSink) and self._last_shown is None:
             self._sink.path.unlink(missing_ok=True)  # a recording that never had a picture
         self._last_shown = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether everything was let go of; False: something in it hangs."""
+        return self._graph.released(0.0)
 
     def _finish(self) -> None:
         self._feed.emit("end-of-stream")

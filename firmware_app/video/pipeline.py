@@ -6,8 +6,9 @@
                             appsrc ! overlay composition ! queue ! convert ! sink          -> the display
                               (with a mirror: ! tee ! gate ! leaky queue ! jpeg ! appsink -> who watches)
 
-`session` is one opening of the source, `display` outlives them all; `launch` writes both graphs, `sources`
-and `sinks` their ends, `stream_events` words what happens, `diagnosis` says what is wrong.
+`session` is one opening of the source; `display` outlives them all, and `showing` puts another one in its
+place when it fails. `launch` writes both graphs, `sources` and `sinks` their ends, `stream_events` words what
+happens, `diagnosis` says what is wrong.
 
 Everything is decided on one thread, the one that iterates `Pipeline.frames`. It never waits for a device:
 each graph is brought up and down on a thread of its own (`graph`), and one that hangs is left behind.
@@ -15,12 +16,12 @@ each graph is brought up and down on a thread of its own (`graph`), and one that
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from firmware_app.errors import SinkError, SourceError
@@ -28,16 +29,15 @@ from firmware_app.journey import Frame
 from firmware_app.overlay.layers import Scene
 from firmware_app.video import sinks, sources, stream_events
 from firmware_app.video.diagnosis import Diagnosis
-from firmware_app.video.display import Display
 from firmware_app.video.frame_meter import FrameMeter, PipelineStatistics
 from firmware_app.video.graph import Sample, pixels_of, pts_of
 from firmware_app.video.mirror import Mirror
 from firmware_app.video.session import Session
-from firmware_app.video.sinks import NoSink, Sink
+from firmware_app.video.showing import Showing
+from firmware_app.video.sinks import NoSink, Sink, WindowSink
 from firmware_app.video.sources import Source
 from firmware_app.video.stream_events import SignalLost, StreamEnded
 
-LOG = logging.getLogger(__name__)
 _GLANCE_S = 0.25
 """How long the owner waits at most before it looks at the stop event again."""
 _FIRST_FRAME_S = 10.0
@@ -57,24 +57,20 @@ class Pipeline:
     def __init__(
         self,
         source: Source,
-        sink: Sink,
         overlay: Scene,
-        mirror: Mirror | None = None,
-        *,
-        every_frame: bool,
+        showing_with: Callable[[FrameMeter], Showing] | None,
     ) -> None:
         self._source = source
         self._meter = FrameMeter(live=sources.is_live(source), closest_ns=sources.closest_ns(source))
         self._diagnosis = Diagnosis(source, self._meter)
-        self._mirror = mirror
-        self._display = None if every_frame else Display(sink, self._meter, mirror)
-        self.recording_trouble: str | None = None
+        self._showing = None if showing_with is None else showing_with(self._meter)
         self._hung: list[Session] = []
         self.show(overlay)
         self._session = self._open()
 
     def _open(self) -> Session:
-        return Session(self._source, self._meter, self._display)
+        display = None if self._showing is None else self._showing.display
+        return Session(self._source, self._meter, display)
 
     def frames(self, stop: threading.Event, timeout_s: float | None = None) -> Iterator[Event]:
         """Deliver the newest frame each time the consumer is ready for one; in replay, every frame.
@@ -87,7 +83,8 @@ class Pipeline:
             timeout_s: seconds without a frame that count as loss of signal; None: as the source has it.
 
         Raises:
-            SinkError: the window fails; a recording that fails is given up, see `recording_trouble`.
+            SinkError: the screen fails, and the pipeline is not patient; else see `screen_trouble`.
+                What fails of a recording is in `recording_trouble`.
             SourceError: the source hangs again and again, so that only a new process can help.
         """
         if sources.is_live(self._source):
@@ -106,8 +103,8 @@ class Pipeline:
                 continue
             record = self._session.record()
             if sample is None and record is not None:
-                if self._display is not None:
-                    self._display.drain()
+                if self._showing is not None:
+                    self._showing.display.drain()
                 self._check_display()
                 end_ns = self._session.announced_end_ns()
                 yield StreamEnded(stream_events.break_of(self._source, record, last_pts_ns, end_ns))
@@ -166,28 +163,27 @@ class Pipeline:
             raise SourceError(f"{name} hangs, and cannot be closed: start the appliance anew.")
 
     def _check_display(self) -> None:
-        if self._display is None:
-            return
-        try:
-            self._display.check()
-        except SinkError as error:
-            if not self._display.records:
-                raise
-            self.stop_recording(str(error))
+        if self._showing is not None and self._showing.check():
+            self._session.show_on(self._showing.display)
+
+    @property
+    def recording_trouble(self) -> str | None:
+        """Why nothing is recorded any more; None: nothing is wrong."""
+        return None if self._showing is None else self._showing.recording_trouble
+
+    @property
+    def screen_trouble(self) -> str | None:
+        """Why nothing is shown on the screen; None: nothing is wrong."""
+        return None if self._showing is None else self._showing.screen_trouble
 
     def stop_recording(self, because: str) -> None:
         """Complete the recording as far as the disk allows, and show on without it; harmless without one."""
-        if self._display is None or not self._display.records:
-            return
-        LOG.error("the recording ends: %s", because)
-        self.recording_trouble = because
-        self._display.close()
-        self._display = Display(NoSink(), self._meter, self._mirror)
-        self._session.show_on(self._display)
+        if self._showing is not None and self._showing.stop_recording(because):
+            self._session.show_on(self._showing.display)
 
     def _paint_black(self) -> None:
-        if self._display is not None:
-            self._display.blank()
+        if self._showing is not None:
+            self._showing.display.blank()
 
     def _frame_of(self, sample: Sample) -> Frame | None:
         """The sample as a frame; None: it belongs to an opening that is over, or holds no whole picture."""
@@ -213,13 +209,13 @@ class Pipeline:
 
     def show(self, scene: Scene) -> None:
         """Draw this over every picture from now on, in place of what was drawn before."""
-        if self._display is not None:
-            self._display.show(scene)
+        if self._showing is not None:
+            self._showing.show(scene)
 
     @property
     def display_size(self) -> tuple[int, int] | None:
         """Width and height of the picture on which is drawn, pixels; None: none was shown yet."""
-        return None if self._display is None else self._display.size
+        return None if self._showing is None else self._showing.display.size
 
     def snapshot(self, path: Path) -> None:
         """Write the newest picture of the display branch, with its overlay, as PNG.
@@ -227,9 +223,9 @@ class Pipeline:
         Raises:
             SinkError: there is no picture yet, in replay there is no display, or the file cannot be written.
         """
-        if self._display is None:
+        if self._showing is None:
             raise SinkError("There is no picture to save: a replay has no display.")
-        sinks.write_snapshot(path, self._display.snapshot())
+        sinks.write_snapshot(path, self._showing.display.snapshot())
 
     def statistics(self) -> PipelineStatistics:
         """What became of the frames so far."""
@@ -238,8 +234,8 @@ class Pipeline:
     def close(self) -> None:
         """Finalise the recording, stop the stream and release it; `open_pipeline` does so."""
         self._session.leave()
-        if self._display is not None:
-            self._display.close()
+        if self._showing is not None:
+            self._showing.close()
         self._session.released(_RELEASED_S)
         self._diagnosis.close()
 
@@ -252,7 +248,7 @@ def open_pipeline(  # noqa: PLR0913 - its two ends, what is drawn, who watches, 
     mirror: Mirror | None = None,
     *,
     every_frame: bool = False,
-    wait_for_source: bool = False,
+    patient: bool = False,
 ) -> Iterator[Pipeline]:
     """Open a source and a display, and close both at the end of the block.
 
@@ -262,16 +258,19 @@ def open_pipeline(  # noqa: PLR0913 - its two ends, what is drawn, who watches, 
         overlay: what is drawn over the display from the first frame on; None: nothing. See `Pipeline.show`.
         mirror: who watches the composed picture from elsewhere; None: the graph has no branch for it.
         every_frame: replay of a file: each frame in order, as fast as the consumer goes, without a display.
-        wait_for_source: a live source that is not there yet is waited for, as after a loss of signal.
+        patient: a live source that is not there yet is waited for, as after a loss of signal; a screen that
+            fails or is not there is done without, and tried again.
 
     Raises:
         SourceError: the source is missing, cannot be opened or holds no picture.
-        SinkError: the recording cannot be written.
+        SinkError: the recording cannot be written, or there is no screen.
     """
     sink = NoSink() if sink is None else sink
-    sources.check(source, every_frame=every_frame, must_be_there=not wait_for_source)
-    sinks.check(sink)
-    pipeline = Pipeline(source, sink, overlay or Scene(), mirror, every_frame=every_frame)
+    sources.check(source, every_frame=every_frame, must_be_there=not patient)
+    if not (patient and isinstance(sink, WindowSink)):
+        sinks.check(sink)
+    showing = None if every_frame else partial(Showing, sink, mirror, patient=patient)
+    pipeline = Pipeline(source, overlay or Scene(), showing)
     switch_s = sys.getswitchinterval()
     sys.setswitchinterval(min(switch_s, _SWITCH_S))
     try:

@@ -93,10 +93,9 @@ def fragment_of(sink: Sink, has_element: HasElement) -> Fragment:
 def _window(has_element: HasElement) -> str:
     """The element that shows the picture, on X11 or Wayland or straight on the screen (KMS)."""
     unpaced = f"name={DISPLAY_END} sync=false async=false qos=false"
-    if _has_desktop():
-        if has_element("nv3dsink"):
-            return f"nv3dsink {unpaced}"
-        return f"autovideosink name={DISPLAY_END} sync=false"  # a bin: it has no other of these settings
+    desktop = _desktop()
+    if desktop is not None:
+        return f"{'nv3dsink' if has_element('nv3dsink') else desktop} {unpaced}"
     if has_element("nvdrmvideosink"):
         return f"video/x-raw(memory:NVMM),format=NV12 ! nvdrmvideosink {unpaced}"
     return f"kmssink {unpaced}"
@@ -123,8 +122,14 @@ def name_of(sink: Sink) -> str:
     return sink.path.name if isinstance(sink, FileSink) else "The display"
 
 
-def _has_desktop() -> bool:
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+def _desktop() -> str | None:
+    """What shows a window where a desktop is named; None: there is none.
+
+    Named, for GStreamer's automatic choice tries drivers that crash where the desktop does not answer.
+    """
+    if os.environ.get("DISPLAY"):
+        return "ximagesink"
+    return "waylandsink" if os.environ.get("WAYLAND_DISPLAY") else None
 
 
 def check(sink: Sink) -> None:
@@ -133,8 +138,7 @@ def check(sink: Sink) -> None:
     Raises:
         SinkError: one sentence that names the display or the recording and what is wrong with it.
     """
-    # Asked for a window where there is none, GStreamer's automatic choice tries drivers that crash.
-    if isinstance(sink, WindowSink) and not _has_desktop() and not any(Path("/dev/dri").glob("card*")):
+    if isinstance(sink, WindowSink) and _desktop() is None and not any(Path("/dev/dri").glob("card*")):
         raise SinkError("There is no display: connect one, or record to a file.")
     if not isinstance(sink, FileSink):
         return

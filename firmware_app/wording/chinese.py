@@ -140,6 +140,7 @@ CHINESE = Sentences(
         ),
         Rung.DISK_FULL: Wording("磁盘将满：仅保留结果", Severity.ALARM, "请通知技术员清理磁盘空间"),
         Rung.RECORDS_LOST: Wording("无法写入记录", Severity.ALARM, "请通知技术员检查磁盘"),
+        Rung.SCREEN_MISSING: Wording("没有显示屏", Severity.NOTICE, "请连接或打开显示屏；每 10 秒重试一次"),
         Rung.BROKER_AWAY: Wording("无法连接科室", Severity.NOTICE, "结果不会丢失，正在此等待；请检查网络"),
         Rung.FEWER_PREVIEWS: Wording(
             "分析较慢：预览减少", Severity.QUIET, "结果不会丢失；请通知技术员检查散热"

@@ -181,6 +181,9 @@ ENGLISH = Sentences(
         Rung.RECORDS_LOST: Wording(
             "Records cannot be written", Severity.ALARM, "tell the technician: check the disk"
         ),
+        Rung.SCREEN_MISSING: Wording(
+            "No screen for the overlay", Severity.NOTICE, "connect it or switch it on; it is tried every 10 s"
+        ),
         Rung.BROKER_AWAY: Wording(
             "The department is not reached",
             Severity.NOTICE,

@@ -202,6 +202,11 @@ GERMAN = Sentences(
         Rung.RECORDS_LOST: Wording(
             "Aufzeichnungen nicht möglich", Severity.ALARM, "Techniker rufen: Platte prüfen"
         ),
+        Rung.SCREEN_MISSING: Wording(
+            "Kein Bildschirm für die Anzeige",
+            Severity.NOTICE,
+            "anschließen oder einschalten; alle 10 s ein neuer Versuch",
+        ),
         Rung.BROKER_AWAY: Wording(
             "Die Abteilung ist nicht erreichbar",
             Severity.NOTICE,

@@ -74,6 +74,7 @@ class Rung(str, Enum):
     OUTBOX_IN_MEMORY = "outbox_in_memory"
     DISK_FULL = "disk_full"
     RECORDS_LOST = "records_lost"
+    SCREEN_MISSING = "screen_missing"
     BROKER_AWAY = "broker_away"
     FEWER_PREVIEWS = "fewer_previews"
     PAGE_MISSING = "page_missing"

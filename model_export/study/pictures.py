@@ -15,7 +15,7 @@ from calibration.profile import load_profile
 from firmware_app.crop import crop_pair
 from firmware_app.inference.prepare import prepare
 from firmware_app.journey import Frame, Picture, Rejected
-from model_export.errors import PictureError, WrongInputError
+from model_export.errors import NotInstalledError, PictureError
 from model_export.eyes import Shot, look
 from model_export.study.cohort_tables import ImageRow
 
@@ -33,7 +33,7 @@ def decode(path: Path) -> Picture:
 
     Raises:
         PictureError: it cannot be decoded; the sentence says why.
-        WrongInputError: pydicom is needed and not installed.
+        NotInstalledError: pydicom is needed and not installed.
     """
     if path.suffix.lower() in DICOM:
         return _decode_dicom(path)
@@ -54,10 +54,7 @@ def _decode_dicom(path: Path) -> Picture:
         import pydicom  # noqa: PLC0415 - absent where only the appliance is installed
         from pydicom.pixels.utils import pixel_array  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
-        raise WrongInputError(
-            "DICOM pictures need the extra `train`, and pydicom is not installed; "
-            "pip install 'fibrostage[train]'"
-        ) from error
+        raise NotInstalledError(error) from error
     try:
         dataset = pydicom.dcmread(path, specific_tags=list(_PIXELS))
         pixels = np.asarray(pixel_array(dataset))

@@ -33,7 +33,7 @@ def test_a_sender_that_hangs_for_good_is_started_anew(tmp_path: Path) -> None:
     source = PhantomSource(socket, 640, 480, 15)
     player = subprocess.Popen(command)
     try:
-        with open_pipeline(source, wait_for_source=True) as pipeline:
+        with open_pipeline(source, patient=True) as pipeline:
             events = pipeline.frames(threading.Event())
             next(event for event in events if isinstance(event, Frame))
             hung = _sender_of(player)

@@ -29,7 +29,7 @@ def test_frames_come_again_after_another_size(tmp_path: Path, other: VideoFormat
     """Pictures that are too small or too large pass by; then the usual ones are seen and shown again."""
     socket, stop = tmp_path / "scanner.sock", threading.Event()
     source = PhantomSource(socket, USUAL.width, USUAL.height, USUAL.fps)
-    with ScannerOutput(socket, USUAL) as scanner, open_pipeline(source, wait_for_source=True) as pipeline:
+    with ScannerOutput(socket, USUAL) as scanner, open_pipeline(source, patient=True) as pipeline:
         pipeline.show(Scene((Layer((Patch(10, 10, np.full((20, 20, 4), 255, np.uint8)),)),)))
         began_s = time.monotonic()
         switched_s = back_s = 0.0
@@ -51,7 +51,7 @@ def test_every_frame_is_known_after_a_loss(tmp_path: Path) -> None:
     """Once the cable is back, frame after frame reaches the analysis, and the source is not opened again."""
     socket, stop = tmp_path / "scanner.sock", threading.Event()
     source = PhantomSource(socket, USUAL.width, USUAL.height, USUAL.fps)
-    with ScannerOutput(socket, USUAL) as scanner, open_pipeline(source, wait_for_source=True) as pipeline:
+    with ScannerOutput(socket, USUAL) as scanner, open_pipeline(source, patient=True) as pipeline:
         before, after, restarts, plugged = 0, 0, 0, False
         began_s = time.monotonic()
         for event in pipeline.frames(stop):

@@ -27,6 +27,7 @@ from firmware_app.video.mirror import WATCHERS
 from tests.conftest import call
 from tests.firmware_app.bedside_examples import Bench, bench
 from tests.firmware_app.exam_examples import acquired, uid
+from tests.systemd.department import make_certificates
 
 PIN = "271828"
 JSON = "application/json"
@@ -278,21 +279,9 @@ def test_a_fall_of_the_page_is_told_and_mended(monkeypatch: pytest.MonkeyPatch) 
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for this machine and its key."""
-    cert, key = folder / "page.pem", folder / "page.key"
-    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    words += [
-        "-keyout",
-        str(key),
-        "-out",
-        str(cert),
-        "-subj",
-        "/CN=localhost",
-        "-addext",
-        "subjectAltName=DNS:localhost,IP:127.0.0.1",
-    ]
-    subprocess.run(words, check=True, capture_output=True, timeout=30)
-    return cert, key
+    """What `make-certificates` makes for a page: certificate and key; `ca.pem` lies beside them."""
+    assert make_certificates(folder, "site", "broker", "room-1", "--page", "localhost").returncode == 0
+    return folder / "page-localhost.pem", folder / "page-localhost.key"
 
 
 def test_over_tls_the_cookie_never_leaves_it(tmp_path: Path) -> None:
@@ -302,7 +291,7 @@ def test_over_tls_the_cookie_never_leaves_it(tmp_path: Path) -> None:
     pin.write_text(PIN, encoding="utf-8")
     with bench(BedsideConfig(pin_file=pin, cert_file=cert, key_file=key)) as page:
         port = port_of(page)
-        context = ssl.create_default_context(cafile=str(cert))
+        context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))  # what the tablet trusts
         with closing(http.client.HTTPSConnection("localhost", port, timeout=20, context=context)) as secure:
             origin = f"https://localhost:{port}"
             secure.request("POST", "/pin", json.dumps({"pin": PIN}), {"Origin": origin, "Content-Type": JSON})

@@ -40,7 +40,7 @@ from firmware_app.video.sources import V4l2Source
 stop = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
 sink = FileSink(Path(sys.argv[2])) if len(sys.argv) > 2 else NoSink()
-with open_pipeline(V4l2Source(Path(sys.argv[1])), sink, wait_for_source=True) as pipeline:
+with open_pipeline(V4l2Source(Path(sys.argv[1])), sink, patient=True) as pipeline:
     last = None
     for event in pipeline.frames(stop):
         live = isinstance(event, Frame)

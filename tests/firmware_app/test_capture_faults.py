@@ -109,7 +109,7 @@ def test_pictures_smaller_than_announced_are_an_unsupported_timing(tmp_path: Pat
     """A sender of another size than agreed is told as such, and taken once it sends what was agreed."""
     path = tmp_path / "scanner"
     source = PhantomSource(path, 640, 480, 30)
-    with open_pipeline(source, wait_for_source=True) as pipeline:
+    with open_pipeline(source, patient=True) as pipeline:
         events = pipeline.frames(threading.Event())
         with sender(path, width=320, height=240):
             _lost(events, CaptureState.UNSUPPORTED_TIMING)
@@ -120,7 +120,7 @@ def test_pictures_smaller_than_announced_are_an_unsupported_timing(tmp_path: Pat
 def test_what_is_wrong_is_painted_where_the_picture_was(tmp_path: Path) -> None:
     """Without a source the display shows black and the overlay; no old picture passes for a live one."""
     path = tmp_path / "scanner"
-    with open_pipeline(PhantomSource(path, 320, 240, 30), wait_for_source=True) as pipeline:
+    with open_pipeline(PhantomSource(path, 320, 240, 30), patient=True) as pipeline:
         events = pipeline.frames(threading.Event())
         with sender(path):
             _frame(events)
@@ -158,7 +158,7 @@ def test_a_device_that_hangs_when_it_is_opened_holds_nobody_up(
     reported_s: list[float] = []
     with (
         _deaf(path),
-        open_pipeline(PhantomSource(path, 320, 240, 30), wait_for_source=True) as pipeline,
+        open_pipeline(PhantomSource(path, 320, 240, 30), patient=True) as pipeline,
         pytest.raises(SourceError, match="hangs, and cannot be closed"),
     ):
         reported_s.extend(time.monotonic() for _ in pipeline.frames(threading.Event()))
@@ -172,7 +172,7 @@ def test_an_opening_that_hangs_for_a_while_is_forgotten(
     """What hung and came free later does not add up; the picture comes as soon as the device is there."""
     monkeypatch.setattr(pipeline_module, "_RELEASED_S", 0.3)
     path = tmp_path / "scanner"
-    with open_pipeline(PhantomSource(path, 320, 240, 30), wait_for_source=True) as pipeline:
+    with open_pipeline(PhantomSource(path, 320, 240, 30), patient=True) as pipeline:
         events = pipeline.frames(threading.Event())
         for _ in range(2):
             hung = pipeline.statistics().hung
@@ -205,7 +205,7 @@ def test_waiting_for_ever_costs_nothing(tmp_path: Path, times: int, monkeypatch:
     """A source that is opened again and again leaves no file, no thread and no memory behind."""
     monkeypatch.setattr("firmware_app.video.stream_events._RETRY_S", 0.05)
     source = PhantomSource(tmp_path / "scanner", 320, 240, 30)
-    with open_pipeline(source, wait_for_source=True) as pipeline:
+    with open_pipeline(source, patient=True) as pipeline:
         events = pipeline.frames(threading.Event(), timeout_s=0.1)
         _reopen(pipeline, events, 5)
         before = Usage()
@@ -223,7 +223,7 @@ def test_a_source_that_comes_and_goes_costs_nothing(
     """As often as pictures come and are lost, everything is let go of."""
     monkeypatch.setattr("firmware_app.video.stream_events._RETRY_S", 0.05)
     path = tmp_path / "scanner"
-    with open_pipeline(PhantomSource(path, 320, 240, 30), wait_for_source=True) as pipeline:
+    with open_pipeline(PhantomSource(path, 320, 240, 30), patient=True) as pipeline:
         events = pipeline.frames(threading.Event(), timeout_s=0.2)
 
         def come_and_go(often: int) -> Usage:

@@ -65,7 +65,7 @@ def encoder(port: int, *options: str) -> Iterator[subprocess.Popen[str]]:
 def following(port: int, user: str = "") -> Iterator[tuple[Pipeline, Iterator[Event]]]:
     """A pipeline on the encoder at this port, and its events."""
     source = RtspSource(f"rtsp://{user}127.0.0.1:{port}/video")
-    with open_pipeline(source, wait_for_source=True) as pipeline:
+    with open_pipeline(source, patient=True) as pipeline:
         yield pipeline, pipeline.frames(threading.Event())
 
 
@@ -165,7 +165,7 @@ def test_a_machine_without_a_network_is_no_cable() -> None:
         "import threading\n"
         "from firmware_app.video.pipeline import open_pipeline\n"
         "from firmware_app.video.sources import RtspSource\n"
-        "with open_pipeline(RtspSource('rtsp://10.0.0.1/x'), wait_for_source=True) as pipeline:\n"
+        "with open_pipeline(RtspSource('rtsp://10.0.0.1/x'), patient=True) as pipeline:\n"
         "    print(next(pipeline.frames(threading.Event())).state.value)\n"
     )
     if unshare is None or not _can_leave(unshare):

@@ -228,7 +228,7 @@ def test_the_virtual_scanner_is_a_live_source(tmp_path: Path) -> None:
 
 def test_two_patients_are_never_mixed(tmp_path: Path) -> None:
     """Two exams back to back give two results, each from its own patient's acquisitions."""
-    drawn = draw_exam(tmp_path, 1, 23, "--fps", 10, "--patients", 2)
+    drawn = draw_exam(tmp_path, 1, 23, "--fps", 5, "--patients", 2)
     ended = call("fibrostage", "replay", drawn.video, "--json", timeout_s=200)
     assert ended.code == 0, ended.err
     acquisitions, results = of_type(ended.lines, "acquisition"), of_type(ended.lines, "result")

@@ -51,6 +51,7 @@ FAILURES: list[tuple[Rung, Callable[[Witnesses], Witnesses], Appliance]] = [
         lambda asked: replace(asked, records={"records.audit": lambda: "read-only"}),
         appliance(),
     ),
+    (Rung.SCREEN_MISSING, lambda asked: replace(asked, screen=lambda: "no display"), appliance()),
     (Rung.BROKER_AWAY, linked(LinkState.LOST), appliance()),
     (Rung.BROKER_AWAY, linked(LinkState.REFUSED), appliance()),
     (
@@ -101,6 +102,7 @@ def test_the_gravest_comes_first() -> None:
         linked(LinkState.LOST, "full")(witnesses()),
         records={"records.audit": lambda: "full"},
         pages={"bedside": lambda: "taken"},
+        screen=lambda: "no display",
         time_trusted=lambda: False,
     )
     absent = {Rung.DISK_FULL, Rung.EARLIER_BUNDLE, Rung.GPU_LOST, Rung.FEWER_PREVIEWS}

@@ -92,8 +92,8 @@ def test_a_jetson_uses_its_hardware() -> None:
     [
         ("DISPLAY", {"nv3dsink", "nvdrmvideosink", "nvvidconv"}, "nvvidconv ! nv3dsink name="),
         ("WAYLAND_DISPLAY", {"nv3dsink", "nvdrmvideosink", "nvvidconv"}, "nvvidconv ! nv3dsink name="),
-        ("DISPLAY", set(), "videoconvert ! autovideosink name="),
-        ("WAYLAND_DISPLAY", set(), "videoconvert ! autovideosink name="),
+        ("DISPLAY", set(), "videoconvert ! ximagesink name="),
+        ("WAYLAND_DISPLAY", set(), "videoconvert ! waylandsink name="),
         (
             None,
             {"nv3dsink", "nvdrmvideosink", "nvvidconv"},
@@ -141,7 +141,7 @@ def test_a_window_needs_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     """A desktop gets a window, a console the whole screen; without both the fault is named."""
     monkeypatch.setenv("DISPLAY", ":0")
     check(WindowSink())
-    assert "autovideosink" in display_of(WindowSink(), has_element).launch
+    assert "ximagesink" in display_of(WindowSink(), has_element).launch
     monkeypatch.delenv("DISPLAY")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert "kmssink" in display_of(WindowSink(), lambda _: False).launch

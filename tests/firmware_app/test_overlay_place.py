@@ -159,8 +159,8 @@ def _composed(pipeline: Pipeline) -> dict[int, Picture]:
         frames[round(buffer.pts * FPS / 1e9)] = picture
         return Gst.PadProbeReturn.OK
 
-    assert pipeline._display is not None
-    pad = pipeline._display._graph.element(OVERLAY).get_static_pad("src")
+    assert pipeline._showing is not None
+    pad = pipeline._showing.display._graph.element(OVERLAY).get_static_pad("src")
     pad.add_probe(Gst.PadProbeType.BUFFER, keep)
     return frames
 

@@ -153,7 +153,7 @@ def test_a_snapshot_shows_the_overlay_at_its_place(tmp_path: Path) -> None:
             PhantomSource(socket, 320, 240, 30),
             NoSink(),
             _drawn(Patch(30, 20, _solid(255, 0, 0))),
-            wait_for_source=True,
+            patient=True,
         ) as pipeline,
     ):
         events = pipeline.frames(threading.Event())
@@ -218,7 +218,7 @@ def test_a_recording_goes_on_through_a_loss(tmp_path: Path) -> None:
     """What the display showed before, during and after a loss of signal stands in one recording."""
     socket, stop = tmp_path / "scanner", threading.Event()
     source, recording = PhantomSource(socket, 320, 240, 30), tmp_path / "exam.mp4"
-    with open_pipeline(source, FileSink(recording), wait_for_source=True) as pipeline:
+    with open_pipeline(source, FileSink(recording), patient=True) as pipeline:
         events = pipeline.frames(stop)
         assert isinstance(next(events), SignalLost)
         with video.sender(socket):
@@ -239,7 +239,7 @@ def test_a_recording_goes_on_through_a_loss(tmp_path: Path) -> None:
 def test_the_signal_comes_back(tmp_path: Path) -> None:
     """A sender that dies is told within 1.5 s and found again within 3 s; numbers and time stamps go on."""
     socket = tmp_path / "scanner"
-    with open_pipeline(PhantomSource(socket, 320, 240, 30), wait_for_source=True) as pipeline:
+    with open_pipeline(PhantomSource(socket, 320, 240, 30), patient=True) as pipeline:
         events = pipeline.frames(threading.Event())
         with video.sender(socket):
             last = [_next_frame(events) for _ in range(5)][-1]
@@ -264,7 +264,7 @@ def test_a_silent_sender_is_a_lost_signal(tmp_path: Path) -> None:
     socket = tmp_path / "scanner"
     with (
         video.sender(socket) as process,
-        open_pipeline(PhantomSource(socket, 320, 240, 30), wait_for_source=True) as pipeline,
+        open_pipeline(PhantomSource(socket, 320, 240, 30), patient=True) as pipeline,
     ):
         events = pipeline.frames(threading.Event(), timeout_s=0.5)
         _next_frame(events)
@@ -280,7 +280,7 @@ def test_stopping_ends_the_iteration_at_once(tmp_path: Path) -> None:
     """Setting the stop event ends the iteration within half a second, even while no signal is there."""
     stop = threading.Event()
     source = PhantomSource(tmp_path / "nobody", 320, 240, 30)
-    with open_pipeline(source, wait_for_source=True) as pipeline:
+    with open_pipeline(source, patient=True) as pipeline:
         timer = threading.Timer(0.2, stop.set)
         timer.start()
         began = time.monotonic()

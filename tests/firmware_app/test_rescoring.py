@@ -204,7 +204,7 @@ def test_workers_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WorkersError, match="processor cores"):
         Processes(10_000)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(WorkersError, match=r"fibrostage\[archive\]"):
+    with pytest.raises(WorkersError, match=r"\.\[archive\]"):
         Cluster("tcp://127.0.0.1:1")
 
 

@@ -204,8 +204,8 @@ def test_display_shows_why(
     opened: list[Pipeline] = []
 
     @contextmanager
-    def watched(source: Source, sink: Sink, *, wait_for_source: bool) -> Iterator[Pipeline]:
-        with open_pipeline(source, sink, wait_for_source=wait_for_source) as pipeline:
+    def watched(source: Source, sink: Sink, *, patient: bool) -> Iterator[Pipeline]:
+        with open_pipeline(source, sink, patient=patient) as pipeline:
             opened.append(pipeline)
             yield pipeline
 

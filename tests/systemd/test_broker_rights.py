@@ -247,6 +247,9 @@ def _await(condition: object) -> None:
         ("site", HERE, "room", "--commander", "room", "room"),
         ("site", HERE, "room", "--commander", "p/c", "room"),
         ("site", HERE, "room", "--chief", "pc"),
+        ("site", HERE, "room", "--page"),
+        ("site", HERE, "room", "--page", "a host"),
+        ("site", HERE, "page-room"),
         ("site", "--revoke", "room"),
     ],
 )
