@@ -70,7 +70,9 @@ def seen_on(name: str, path: Path) -> float:
     screen = f"ximagesrc show-pointer=false display-name={name} num-buffers=1"
     grab = f"{screen} ! videoconvert ! pngenc ! filesink location={path}"
     subprocess.run(["gst-launch-1.0", "-q", *grab.split()], check=True, timeout=30)
-    return float(cv2.imread(str(path)).max())
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return float(picture.max())
 
 
 @pytest.mark.skipif(HAS_SCREEN, reason="this machine has a screen of its own")
