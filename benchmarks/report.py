@@ -174,7 +174,8 @@ def _section(record: Record, plot: str | None) -> str:
         *_rows(record),
         "",
     ]
-    lines += [f"- {note}" for note in dict.fromkeys(note for run in record.runs for note in run.notes)]
+    if record.runs:
+        lines += [f"- {note}" for note in record.runs[-1].notes]
     if plot is not None:
         lines += ["", f"![{record.name}]({plot})"]
     return "\n".join(lines) + "\n"

@@ -28,7 +28,7 @@ class Cluster:
             from distributed import Client  # noqa: PLC0415 - an optional extra
         except ImportError:
             raise WorkersError(
-                "--cluster needs Dask: in its source tree `pip install -e '.[archive]'`"
+                "--cluster needs Dask: in the source tree `pip install -e '.[archive]'`"
             ) from None
         try:
             self._client = Client(address, timeout=_ANSWER_S, set_as_default=False)
