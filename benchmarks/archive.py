@@ -10,6 +10,7 @@ in each run, the cluster's workers do not. All files must come out equal.
 
 from __future__ import annotations
 
+import os
 import shlex
 import socket
 import subprocess
@@ -27,6 +28,8 @@ from benchmarks.record import Run, keep, parser
 
 PROGRAMS = Path(sys.executable).parent
 READY_S = 120.0
+KEEPS_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "268435456", "MALLOC_MMAP_THRESHOLD_": "268435456"}
+"""As docs/records.md says: Dask would make its workers give all memory back at once, and ask for it anew."""
 SHELL = {1: "`fibrostage replay VIDEO`, one by one", 2: "`fibrostage replay VIDEO` with xargs -P 2"}
 """What a shell does instead, by the number of workers."""
 
@@ -53,7 +56,8 @@ def cluster(workers: int) -> Iterator[str]:
         [*dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"],
         [*dask, "worker", address, "--nworkers", str(workers), "--nthreads", "1", "--no-dashboard"],
     )
-    children = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for command in commands]
+    environment = os.environ | KEEPS_MEMORY
+    children = [subprocess.Popen(c, stderr=subprocess.DEVNULL, env=environment) for c in commands]
     try:
         _wait_for(address, workers)
         yield address
