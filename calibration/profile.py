@@ -7,7 +7,7 @@ any `.toml` file with the same fields.
 
 from __future__ import annotations
 
-import sys
+import os
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -16,17 +16,16 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from calibration import toml
 from calibration.errors import ProfileError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PROFILES = Path(__file__).parent / "profiles"
 """The profiles that ship with the product, one TOML file per scanner family."""
 FORMAT = 1
 """The newest format of a profile that this version reads."""
+
+SMALLEST_PANE = 64
+"""Reference pixels: nobody could see liver in less."""
 
 Area = tuple[int, int, int, int]
 """x, y, width, height in pixels of the reference screen."""
@@ -38,7 +37,7 @@ Language = Literal["en", "de", "fr", "it"]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PaneAreas(_Model):
@@ -186,12 +185,16 @@ class ScreenProfile(_Model):
                 raise ValueError(f"area [{x}, {y}, {w}, {h}] leaves the {width}x{height} screen")
         if self.panes.elastogram[2:] != self.panes.gray[2:]:
             raise ValueError("the two panes differ in size")
+        if min(self.panes.gray[2:]) < SMALLEST_PANE:
+            raise ValueError(f"a pane has fewer than {SMALLEST_PANE} pixels a side")
         return self
 
     @model_validator(mode="after")
     def _rising(self) -> ScreenProfile:
         if not 0 < self.q_box.radius[0] < self.q_box.radius[1]:
             raise ValueError("q_box.radius is not a rising pair of positive numbers")
+        if self.q_box.radius[1] > max(self.panes.gray[2:]):
+            raise ValueError("q_box.radius does not fit into a pane")
         low, high = self.colour_bar.plausible_maxima_kpa
         if not 0 < low < high:
             raise ValueError("colour_bar.plausible_maxima_kpa is not a rising pair of positive numbers")
@@ -244,12 +247,12 @@ def _refuse_newer(path: Path, table: dict[str, object]) -> None:
 @cache
 def _load(path: Path) -> ScreenProfile:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = toml.parse(path.read_text(encoding="utf-8"))
         _refuse_newer(path, table)
         return ScreenProfile.model_validate(table)
     except OSError as error:
         raise ProfileError(f"screen profile {path}: {error.strerror}; give a file or a known name") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, toml.TomlError) as error:
         raise ProfileError(f"screen profile {path} is not TOML ({error}); correct or replace it") from error
     except ValidationError as error:
         raise ProfileError(f"screen profile {path}: {_told(error)}") from error
@@ -273,4 +276,4 @@ def load_profile(path_or_name: str | Path) -> ScreenProfile:
                 + ", ".join(names)
             )
         path = shipped
-    return _load(path.resolve())
+    return _load(Path(os.path.realpath(path)))  # `resolve` fails at links that lead in a circle

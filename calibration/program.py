@@ -5,6 +5,7 @@ Only where many things are to be mended do further lines follow, one for each, b
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -47,7 +48,7 @@ def run_program(  # noqa: PLR0911 - one return per way to end
     Args:
         command: the program.
         wrong_input: errors that whoever called it can mend (exit code 2).
-        failed: its other own errors (exit code 1); an `OSError` is one, too.
+        failed: its other own errors (exit code 1); an `OSError` is one, too, unless it is a name's fault.
         arguments: instead of the command line, for tests.
 
     Returns:
@@ -69,7 +70,8 @@ def run_program(  # noqa: PLR0911 - one return per way to end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as error:
-        return _say(str(error), FAILED)
+        unusable_name = error.errno in {errno.ENAMETOOLONG, errno.ELOOP}
+        return _say(str(error), WRONG_INPUT if unusable_name else FAILED)
     except failed as error:
         return _say(str(error), FAILED)
     return outcome if isinstance(outcome, int) else DONE

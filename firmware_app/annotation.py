@@ -33,6 +33,8 @@ from firmware_app.wording import NOTICE, WORDINGS
 
 HEIGHT = 1080
 """Rows of the drawing; the picture is scaled to it."""
+LARGEST_WIDTH = 4 * HEIGHT
+"""Columns of the picture in it: a very flat one is lower than the drawing."""
 COLUMN = 640
 """Pixels of the column of checks."""
 Colour = tuple[int, int, int]
@@ -88,10 +90,10 @@ def annotate(
         BGR, 1080 rows: the picture on the left, the checks on the right.
     """
     hidden = hatched(frame.pixels, banner_areas(frame.pixels.shape, reading.registration, profile))
-    factor = HEIGHT / hidden.shape[0]
-    width = max(1, round(hidden.shape[1] * factor))
+    factor = min(HEIGHT / hidden.shape[0], LARGEST_WIDTH / hidden.shape[1])
+    width, height = (max(1, round(pixels * factor)) for pixels in hidden.shape[1::-1])
     scaled = cv2.resize(
-        hidden, (width, HEIGHT), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+        hidden, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     )
     image = Image.new("RGB", (width + COLUMN, HEIGHT), PAPER)
     image.paste(Image.fromarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2RGB)), (0, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -91,7 +92,7 @@ cli.add_command(replay_command)
 @click.option("--annotate", "annotated", type=_Path, help="Write the picture with everything drawn into it.")
 def inspect(image: Path, profile: str, *, as_object: bool, annotated: Path | None) -> None:
     """Show what the appliance sees in one IMAGE, and why it would refuse it."""
-    if annotated is not None and annotated.resolve() == image.resolve():
+    if annotated is not None and os.path.realpath(annotated) == os.path.realpath(image):
         raise SinkError(f"{annotated} is the picture itself: give --annotate another name")
     frame = load_picture(image)
     reader = screen_reader(profile)

@@ -60,6 +60,17 @@ class BundleContent:
     familiarity: Familiarity | None = None
 
 
+def check_place(folder: Path) -> None:
+    """Look whether a bundle may stand there, before the long work for it.
+
+    Raises:
+        WrongInputError: `folder` exists and is not a bundle.
+    """
+    is_other = folder.exists() and not (folder / MANIFEST_NAME).is_file()
+    if is_other and (not folder.is_dir() or any(folder.iterdir())):
+        raise WrongInputError(f"{folder} exists and is not a bundle; give another folder")
+
+
 def write_bundle(
     folder: Path, content: BundleContent, created: datetime, key: Ed25519PrivateKey | None = None
 ) -> Bundle:
@@ -77,9 +88,7 @@ def write_bundle(
         BundleError: what was written does not pass `load_bundle`.
     """
     folder = folder.resolve()  # "." has no name, and the fresh folder is named after it
-    is_other = folder.exists() and not (folder / MANIFEST_NAME).is_file()
-    if is_other and (not folder.is_dir() or any(folder.iterdir())):
-        raise WrongInputError(f"{folder} exists and is not a bundle; give another folder")
+    check_place(folder)
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)

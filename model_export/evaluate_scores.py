@@ -90,6 +90,8 @@ class ScoreTable:
         return self.columns.get(f"{method}@{threshold.name}") or self.columns.get(method)
 
 
+LARGEST_SCORE = 1e100
+"""Sums of squares of larger ones would be infinite."""
 TWIN = " non-TL"
 """A method `GM non-TL` is the twin of `GM` without transfer learning."""
 
@@ -271,8 +273,11 @@ def _score(column: str, cell: str, line: int, found: _Problems) -> float:
         score = float(cell)
     except ValueError:
         score = math.nan
-    if not math.isfinite(score):
-        found.add(f"scores in column `{column}` that are no numbers", f"{_quoted(cell)} in line {line}")
+    if not abs(score) < LARGEST_SCORE:
+        found.add(
+            f"scores in column `{column}` that are no numbers, or larger than any score",
+            f"{_quoted(cell)} in line {line}",
+        )
         return 0.0
     return score
 

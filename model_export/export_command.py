@@ -53,10 +53,12 @@ def _make(work: Path, out: Path, precision: str, key_path: Path | None, *, as_js
     try:
         # torch takes seconds to import, and is absent where only the appliance is installed
         from model_export.agree import GRAPH_PRECISIONS  # noqa: PLC0415 - see above
+        from model_export.bundle_writer import check_place  # noqa: PLC0415 - see above
         from model_export.workflow import bundle_of_trained  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise NotInstalledError(error) from error
     key = None if key_path is None else read_key(key_path)
+    check_place(out)
     bundle = bundle_of_trained(work, GRAPH_PRECISIONS[precision], out, datetime.now(timezone.utc), key)
     metrics = json.loads((bundle.folder / "metrics.json").read_text(encoding="utf-8"))
     if as_json:

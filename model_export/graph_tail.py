@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from firmware_app.inference.bundle import NetworkMethod
 from firmware_app.inference.graph import ACTIVATIONS, LOGITS, PROBABILITIES
@@ -105,8 +105,3 @@ def _names(method: NetworkMethod) -> tuple[str, str]:
 def _constant(name: str, values: object) -> onnx.TensorProto:
     tensor: onnx.TensorProto = numpy_helper.from_array(np.asarray(values, dtype=np.float32), name)
     return tensor
-
-
-def output_types() -> dict[str, int]:
-    """Every tail's output and its type."""
-    return dict.fromkeys((*LOGITS, *PROBABILITIES, *ACTIVATIONS), TensorProto.FLOAT)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from google.protobuf.message import DecodeError
 from pydantic import JsonValue, TypeAdapter
 
 from firmware_app.inference import THRESHOLDS, Bundle
@@ -28,7 +29,7 @@ from model_export import operate
 from model_export.bundle_writer import CARD_NAME, METRICS_NAME, BundleContent, write_bundle
 from model_export.calibrate import Calibration, Fit, cross_validated, fit_calibration
 from model_export.cohort import ACQUISITIONS
-from model_export.errors import GateError
+from model_export.errors import GateError, WrongInputError
 from model_export.graph_tail import METHODS, apply_to_graph, read_tails
 from model_export.patient_scores import PatientScores, Vector
 from model_export.site_exams import SiteExams, read_exams
@@ -71,10 +72,13 @@ def refit(bundle: Bundle, table: Path, results: Sequence[Path]) -> Refit:
     """Fit calibrations to a site's exams.
 
     Raises:
-        WrongInputError: the exams cannot be used, or there are too few.
+        WrongInputError: the bundle's graph or the exams cannot be used, or there are too few.
         GateError: the probabilities would fit these exams worse than before.
     """
-    tails = read_tails(onnx.load(str(bundle.graph_path)))
+    try:
+        tails = read_tails(onnx.load(str(bundle.graph_path)))
+    except DecodeError as error:
+        raise WrongInputError(f"{bundle.graph_path} is no ONNX graph; export the bundle anew") from error
     exams = read_exams(table, results, bundle.manifest.bundle_id, [tails[method] for method in METHODS])
     scores = exams.scores
     by_method = dict(zip(METHODS, (scores.gm, scores.em, scores.gm_em), strict=True))

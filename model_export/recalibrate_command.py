@@ -56,11 +56,13 @@ def probability(  # noqa: PLR0913, PLR0917 - one argument for each option
     """
     try:
         # the training stack is absent where only the appliance is installed
+        from model_export.bundle_writer import check_place  # noqa: PLC0415 - see above
         from model_export.recalibrate import refit, table_of, write_refitted  # noqa: PLC0415 - see above
         from model_export.reliability import draw_reliability  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise NotInstalledError(error) from error
     key = None if key_path is None else read_key(key_path)
+    check_place(out)
     bundle = load_bundle(folder, keys_of(SITE_KEYS, trusted_files))
     fitted = refit(bundle, exams, results)
     written = write_refitted(bundle, fitted, out, datetime.now(timezone.utc), site, key)

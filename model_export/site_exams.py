@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from calibration import json_input
 from firmware_app.inference.bundle import THRESHOLDS
 from firmware_app.ward.messages import Probabilities, ResultMessage
 from model_export.errors import WrongInputError
@@ -110,7 +111,7 @@ def _results(path: Path) -> Iterator[ResultMessage]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = json_input.parse(line)
             payload = record.get("content", record)
             if isinstance(payload, dict) and payload.get("type") == "result":
                 yield ResultMessage.model_validate_json(json.dumps(payload))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from firmware_app.wording import NOTICE
 from model_export.errors import NotInstalledError, WrongInputError
 from model_export.sign_command import key_option
 from model_export.signing import read_key
@@ -43,6 +44,7 @@ def train(
     request = training.request()
     try:
         # torch may be absent
+        from model_export.bundle_writer import check_place  # noqa: PLC0415 - see above
         from model_export.ranks import is_first, launched_ranks, wait  # noqa: PLC0415 - see above
         from model_export.stages import make_trained, make_twin  # noqa: PLC0415 - see above
         from model_export.study.prepared import prepare_below  # noqa: PLC0415 - see above
@@ -51,6 +53,8 @@ def train(
         raise NotInstalledError(error) from error
     logging.basicConfig(level=logging.WARNING)
     key = None if key_path is None else read_key(key_path)
+    if out is not None:
+        check_place(out)
     with launched_ranks():
         if cohort is not None:
             below = (training.work, cohort, training.seed, training.processes)
@@ -64,13 +68,14 @@ def train(
             return
         bundle = make_bundle(request, out, datetime.now(timezone.utc), key)
     metrics = json.loads((bundle.folder / "metrics.json").read_text(encoding="utf-8"))
-    answer = {"bundle_id": bundle.manifest.bundle_id, "folder": str(out), **metrics}
+    answer = {"bundle_id": bundle.manifest.bundle_id, "folder": str(out), **metrics, "notice": NOTICE}
     if as_json:
         print(json.dumps(answer))
         return
     print(f"bundle {bundle.manifest.bundle_id} in {out}")
     for method, by_key in metrics["auc_test_patients"].items():
         print(f"  {method:7s}" + "".join(f"  {key} {value:.3f}" for key, value in by_key.items()))
+    print(NOTICE)
 
 
 def _tell_trained(folder: Path, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.torch import load_model
 
+from calibration import json_input
 from calibration.whole_file import durable_file
 from firmware_app.inference.bundle import THRESHOLDS
 from model_export.cohort import Cohort, Split, load_cohort
@@ -114,7 +115,7 @@ def load_run(work: Path) -> TrainedRun:
         WrongInputError: there is none.
     """
     try:
-        fields = json.loads((work / RECORD).read_text(encoding="utf-8"))
+        fields = json_input.parse((work / RECORD).read_text(encoding="utf-8"))
         run = TrainedRun(work=work, **fields)
     except FileNotFoundError as error:
         raise WrongInputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from model_export.stages import Request
 
 _Path = click.Path(path_type=Path)
+NAME = r"[A-Za-z0-9._-]{1,60}"
+"""Of a bundle, whose id has a dash and twelve digits more; see `firmware_app.inference.bundle`."""
 
 cohort_option = click.option(
     "--cohort",
@@ -50,7 +53,8 @@ class TrainingChoice:
         """The request for `stages.make_trained`.
 
         Raises:
-            WrongInputError: no or too many initial weights, or the training stack is not installed.
+            WrongInputError: no, missing or too many initial weights, a name that no bundle can have, or the
+                training stack is not installed.
         """
         if self.weights is None and not self.random_weights:
             raise WrongInputError(
@@ -59,6 +63,10 @@ class TrainingChoice:
             )
         if self.weights is not None and self.random_weights:
             raise WrongInputError("--weights and --random-weights exclude each other; give one of them")
+        if self.weights is not None and not self.weights.is_file():
+            raise WrongInputError(f"no weights file {self.weights}; give an existing file")
+        if not re.fullmatch(NAME, self.name):
+            raise WrongInputError("--name takes 1 to 60 letters, digits and . _ -, for the bundle's id")
         try:
             # torch takes seconds to import, and is absent where only the appliance is installed
             from model_export.stages import Request  # noqa: PLC0415 - see above
@@ -133,7 +141,7 @@ _OPTIONS = (
         show_default=True,
         help="Of the twin from random weights; all: every layer of GM and EM, for a GPU; no bundle.",
     ),
-    click.option("--seed", type=click.IntRange(0), default=1, show_default=True),
+    click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True),
     click.option("--processes", type=click.IntRange(1), default=2, show_default=True),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def _check_target(path: Path, suffix: str, source: Path) -> None:
         raise SinkError(f"{path} cannot be written: the name must end in {suffix}")
     if not path.absolute().parent.is_dir():
         raise SinkError(f"{path} cannot be written: its folder does not exist")
-    if path.resolve() == source.resolve():
+    if os.path.realpath(path) == os.path.realpath(source):
         raise SinkError(f"{path} is the source itself: give another name")
 
 

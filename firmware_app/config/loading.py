@@ -57,7 +57,8 @@ def _sentence(error: ValidationError) -> str:
     key = " ".join(".".join(str(part) for part in first["loc"]).split())  # a key may hold a line end
     if first["type"] == "extra_forbidden":
         return f"unknown setting {key}{_nearest(tuple(str(part) for part in first['loc']))}"
-    return f"setting {key} is wrong: {first['msg']}, not {_shown(first['input'])}"
+    wrong = first["msg"].removeprefix("Value error, ")
+    return f"setting {key} is wrong: {wrong}, not {_shown(first['input'])}"
 
 
 def _shown(value: object) -> str:

@@ -89,7 +89,7 @@ def migrate_file(path: Path) -> Migrated | None:
     Raises:
         ConfigError: it is no configuration, or cannot be written.
     """
-    path = path.resolve()  # a link stays a link
+    path = Path(os.path.realpath(path))  # a link stays a link, also one that leads in a circle
     old = read_text(path)
     before = table_of(path, old)
     try:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
+from calibration import toml
 from firmware_app.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # the standard library has it from 3.11 on
-    import tomli as tomllib
-
 
 Table = MutableMapping[str, Any]
 """What a TOML file holds; nothing has been checked yet."""
@@ -54,9 +48,6 @@ def table_of(path: Path, text: str) -> Table:
             f"{path} is empty: write at least one setting, or leave the file away for the defaults"
         )
     try:
-        table: Table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return toml.parse(text)
+    except toml.TomlError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}; correct that line") from error
-    except RecursionError:
-        raise ConfigError(f"{path} is not a configuration: it is nested too deeply") from None
-    return table

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from firmware_app.config.picture import OverlayConfig, SinkConfig, SourceConfig
 from firmware_app.config.section import Section
@@ -25,6 +25,20 @@ Level = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 """One level of an MQTT topic."""
 
 
+def _is_host(value: str) -> str:
+    try:
+        value.encode("idna")
+    except UnicodeError as error:
+        raise ValueError(
+            "it is no name or address of a host: each of its labels has 1 to 63 letters"
+        ) from error
+    return value
+
+
+Host = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_is_host)]
+"""Name or address of a machine."""
+
+
 class MqttConfig(Section):
     """`[mqtt]`: the broker."""
 
@@ -34,11 +48,9 @@ class MqttConfig(Section):
         default=True,
         description="true: do not start while the broker cannot be reached; false for unattended devices",
     )
-    host: str = Field(
+    host: Host = Field(
         title="Broker",
         default="localhost",
-        min_length=1,
-        max_length=253,
         description="name or address of the broker",
     )
     port: int = Field(
@@ -173,11 +185,9 @@ class HealthConfig(Section):
         le=3600,
         description="seconds between two health messages",
     )
-    prometheus_host: str = Field(
+    prometheus_host: Host = Field(
         title="Address of the health page",
         default="127.0.0.1",
-        min_length=1,
-        max_length=253,
         description="address the health page listens on; 0.0.0.0 lets the whole network read it",
     )
     prometheus_port: int = Field(
@@ -195,11 +205,9 @@ class BedsideConfig(Section):
     enabled: bool = Field(
         title="Bedside page", default=False, description="true: the appliance serves the bedside page"
     )
-    host: str = Field(
+    host: Host = Field(
         title="Address of the bedside page",
         default="127.0.0.1",
-        min_length=1,
-        max_length=253,
         description="address to listen on; any but this machine's own needs pin_file, cert_file and key_file",
     )
     port: int = Field(

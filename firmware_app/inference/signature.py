@@ -112,7 +112,7 @@ def verify(content: bytes, line: bytes, keys: Iterable[TrustedKey]) -> TrustedKe
     if key is None:
         raise SignatureError(
             f"it is signed with the key {fingerprint[:16]}..., which is not trusted here; "
-            f"if you trust its maker, put the public key into {SITE_KEYS} or name it with --trust"
+            f"if you trust its maker, put the public key into {SITE_KEYS}"
         )
     try:
         key.public.verify(signature, content)

@@ -73,9 +73,11 @@ def fault_of(data: bytes, n: int, before: str) -> str | None:
         return f"it is number {line['n']}, number {n} was expected: a line was removed, added or moved"
     if line["before"] != before:
         return "it does not follow the line before it: one of the two was replaced"
-    if digest != _digest_of(line) or data != _encoded({**line, "digest": digest}):
-        return "it was altered"
-    return None
+    try:
+        same = digest == _digest_of(line) and data == _encoded({**line, "digest": digest})
+    except ValueError:  # a number that no log holds, such as 1e999
+        same = False
+    return None if same else "it was altered"
 
 
 def content_of(data: bytes) -> dict[str, JsonValue]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
+from calibration import json_input
 from firmware_app.config import Config
 from firmware_app.errors import BundleError, EvidenceError, NotReproducedError
 from firmware_app.inference.bundle import FILE_NAME, MANIFEST_NAME
@@ -132,7 +133,7 @@ class _Models:
 def _id_in(folder: Path) -> str | None:
     """The id that a bundle claims; whether it is sound is found out when it is loaded."""
     try:
-        fields = json.loads((folder / MANIFEST_NAME).read_bytes())
+        fields = json_input.parse((folder / MANIFEST_NAME).read_bytes())
     except (OSError, ValueError):
         return None
     return str(fields.get("bundle_id")) if isinstance(fields, dict) else None

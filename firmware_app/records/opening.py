@@ -84,6 +84,9 @@ def _taken(one: Taken, manifest: Manifest, members: Mapping[str, bytes], where: 
         raise EvidenceError(f"{where}: the crops of acquisition {one.id} are not those that were scored")
     if (message.id, message.exam_id) != (one.id, manifest.exam_id):
         raise EvidenceError(f"{where}: {name} belongs to another acquisition")
+    seen = message.evidence
+    if seen.stiffness is None or seen.q_box is None or seen.roi is None:
+        raise EvidenceError(f"{where}: {name} has no stiffness, no Q-box or no region of interest")
     return TakenAcquisition(message, members[name], crops)
 
 

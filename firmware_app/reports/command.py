@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 from PIL import Image
 from pydantic import ValidationError
 
+from calibration import json_input
 from firmware_app.errors import ReportError
 from firmware_app.reports.picture import draw_result
 from firmware_app.ward.messages import ResultMessage
@@ -82,8 +82,8 @@ def read_result(path: Path, result_id: str | None) -> ResultMessage:
 
 def _is_wanted(path: Path, line: str, result_id: str | None) -> bool:
     try:
-        content = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+        content = json_input.parse(line)
+    except ValueError as error:
         raise ReportError(f"{path} is not JSON lines: {str(error)[:80]}") from error
     if not isinstance(content, dict) or content.get("type") != "result":
         return False

@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from calibration import json_input
 from calibration.whole_file import write_durably
 from firmware_app.errors import SinkError, SourceError
 from firmware_app.replay import line_of
@@ -106,7 +107,7 @@ class Shelf:
         """First and last line of its file; None: there is none that we wrote."""
         try:
             lines = self.file_of(recording).read_text(encoding="utf-8").splitlines()
-            ends = [json.loads(lines[0]), json.loads(lines[-1])]
+            ends = [json_input.parse(lines[0]), json_input.parse(lines[-1])]
         except (OSError, ValueError, IndexError):
             return None
         return ends if all(isinstance(end, dict) for end in ends) else None

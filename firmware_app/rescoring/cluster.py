@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import Future
 from types import TracebackType
 
@@ -30,6 +31,9 @@ class Cluster:
             raise WorkersError(
                 "--cluster needs Dask: in the source tree `pip install -e '.[archive]'`"
             ) from None
+        # Given less than this, Dask's client raises once more, twenty seconds later, when it is dropped.
+        if not re.fullmatch(r"\w+://.+:\d+", address):
+            raise WorkersError(f"no Dask scheduler answers at {address}: give its address as tcp://HOST:8786")
         try:
             self._client = Client(address, timeout=_ANSWER_S, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:

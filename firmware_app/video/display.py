@@ -213,8 +213,8 @@ class Display:
         png = GstVideo.video_convert_sample(sample, Gst.Caps.from_string("image/png"), 5 * Gst.SECOND)
         return bytes(png.get_buffer().extract_dup(0, png.get_buffer().get_size()))
 
-    def close(self) -> None:
-        """Finalise the recording and let go of everything."""
+    def leave(self) -> None:
+        """Begin to finalise the recording and to let go of everything."""
         if self._mirror is not None:
             self._mirror.disconnect()
         finish = None
@@ -223,14 +223,18 @@ class Display:
         else:
             self._finish()  # whoever waits in `push` for a graph that never came up would wait for ever
         self._graph.leave(finish)
-        self._graph.released(_CLOSED_S if finish is None else _FINISHED_S)
+
+    def close(self) -> None:
+        """Finalise the recording and let go of everything."""
+        self.leave()
+        self._graph.released(_FINISHED_S if self.records else _CLOSED_S)
         if isinstance(self._sink, FileSink) and self._last_shown is None:
             self._sink.path.unlink(missing_ok=True)  # a recording that never had a picture
         self._last_shown = None
 
     @property
     def is_closed(self) -> bool:
-        """Whether everything was let go of; False: something in it hangs."""
+        """Whether everything was let go of; False: not yet, or something in it hangs."""
         return self._graph.released(0.0)
 
     def _finish(self) -> None:

@@ -95,15 +95,6 @@ UNTOUCHED = Levels()
 """A picture that came as the scanner sent it."""
 
 
-def full_range(pixels: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArray[np.float32]:
-    """Undo the levels: the scanner's own 0-255, unrounded and not clipped; any shape."""
-    restored: npt.NDArray[np.float32] = pixels.astype(np.float32)
-    if levels != UNTOUCHED:
-        restored -= np.float32(levels.black)
-        restored *= np.float32(1.0 / levels.gain)
-    return restored
-
-
 def to_bgr(data: memoryview, layout: Layout) -> Picture:
     """Convert a buffer to a contiguous BGR picture (height, width, 3); nothing of the buffer is kept."""
     width, height = layout.width, layout.height

@@ -113,7 +113,10 @@ class Showing:
         return True
 
     def _put(self, sink: Sink) -> None:
-        self.display.close()
+        if self.display.records:
+            self.display.close()
+        else:
+            self.display.leave()  # the frame loop waits for no screen that hangs
         self._left = self.display
         self.display = Display(sink, self._meter, self._mirror)
         self.display.show(self._scene)

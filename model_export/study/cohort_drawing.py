@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
+from calibration import json_input
 from calibration.phantom.options import SOFTWARE_VERSION, write_whole
 from calibration.phantom.randomness import stream
 from firmware_app.wording import NOTICE
@@ -125,7 +126,7 @@ def draw_folder(request: Request, folder: Path, processes: int = 2) -> dict[str,
 
 def _already_drawn(request: Request, about: Path) -> dict[str, int]:
     try:
-        kept = json.loads(about.read_text(encoding="utf-8"))
+        kept = json_input.parse(about.read_text(encoding="utf-8"))
         same, counted = kept["request"] == asdict(request), dict(kept["counted"])
     except (ValueError, KeyError, TypeError):
         same, counted = False, {}

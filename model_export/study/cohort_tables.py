@@ -7,6 +7,7 @@ empty cell means that a value is not known.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -157,7 +158,11 @@ class _Cells:
         if not cell:
             return None
         parts = cell.replace(",", " ").split()
-        if len(parts) != 3 or not all(part.isdigit() for part in parts) or int(parts[2]) == 0:
+        if (
+            len(parts) != 3
+            or not all(re.fullmatch("[0-9]{1,5}", part) for part in parts)
+            or int(parts[2]) == 0
+        ):
             self.problems.add(
                 self.where, f'{column} "{cell}" is no square; write "x y side", whole pixels of the picture'
             )

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration import json_input
 from calibration.phantom.options import write_whole
 from model_export import eyes, work
 from model_export.cohort import OWN_COHORT, Split, join_crops
@@ -115,10 +116,18 @@ def prepare_below(work_folder: Path, folder: Path, seed: int, processes: int) ->
 
 
 def load_prepared(target: Path) -> Prepared:
-    """A cohort that `prepare_cohort` has finished."""
-    content = json.loads((target / _FLOW).read_text(encoding="utf-8"))
-    steps = tuple(Step(**step) for step in content.pop("steps"))
-    return Prepared(target, Flow(steps=steps, **content))
+    """A cohort that `prepare_cohort` has finished.
+
+    Raises:
+        WrongInputError: its flow of patients is damaged.
+    """
+    flow = target / _FLOW
+    try:
+        content = json_input.parse(flow.read_text(encoding="utf-8"))
+        steps = tuple(Step(**step) for step in content.pop("steps"))
+        return Prepared(target, Flow(steps=steps, **content))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise WrongInputError(f"{flow} is damaged; prepare the cohort into another folder") from None
 
 
 def _flow(

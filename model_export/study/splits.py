@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from calibration import json_input
 from calibration.phantom.options import SOFTWARE_VERSION, write_whole
 from calibration.phantom.randomness import stream
 from firmware_app.inference.bundle import digest_of
@@ -71,7 +72,7 @@ def check_splits(target: Path, folder: Path, seed: int) -> None:
     """
     kept = target / FILE
     try:
-        content = json.loads(kept.read_text(encoding="utf-8"))
+        content = json_input.parse(kept.read_text(encoding="utf-8"))
         digests: Digests = dict(content["sha256"])
         made_with = int(content["seed"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -41,7 +41,12 @@ def test_aixplorer_bar_stands_where_it_was_measured() -> None:
         ("[1386, 141, 18, 220]", "[1430, 141, 18, 220]", "leaves the 1440x1080 screen"),
         ("[311, 592, 775, 440]", "[311, 592, 775, 430]", "differ in size"),
         ("[12.0, 130.0]", "[130.0, 12.0]", "radius"),
+        ("[12.0, 130.0]", "[12.0, inf]", "finite"),
+        ("[12.0, 130.0]", "[12.0, 1e300]", "does not fit into a pane"),
+        ("= [40.0]", "= [nan]", "finite"),
         ("format = 1", "format = ", "not TOML"),
+        ("format = 1", "format = 0x" + "f" * 20_000, "64 bits"),
+        ("format = 1", "format = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
     ],
 )
 def test_mistakes_are_named(old: str, new: str, named: str, tmp_path: Path) -> None:
@@ -53,6 +58,27 @@ def test_mistakes_are_named(old: str, new: str, named: str, tmp_path: Path) -> N
         load_profile(file)
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_panes_that_nobody_could_read_are_refused(tmp_path: Path) -> None:
+    """Panes of one pixel would break the reader."""
+    panes = load_profile("aixplorer").panes
+    text = GOOD
+    for x, y, w, h in (panes.elastogram, panes.gray):
+        assert f"[{x}, {y}, {w}, {h}]" in text
+        text = text.replace(f"[{x}, {y}, {w}, {h}]", f"[{x}, {y}, 1, 1]")
+    file = tmp_path / "mine.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ProfileError, match="fewer than 64 pixels"):
+        load_profile(file)
+
+
+def test_links_in_a_circle_are_no_profile(tmp_path: Path) -> None:
+    """A link to itself is named as what it is."""
+    file = tmp_path / "mine.toml"
+    file.symlink_to(file)
+    with pytest.raises(ProfileError, match="symbolic links"):
+        load_profile(file)
 
 
 def test_every_field_is_described() -> None:

@@ -62,9 +62,10 @@ def test_untouched_log_is_sound_over_restarts(tmp_path: Path) -> None:
         (lambda lines: lines[1:], "begins with line 2: lines before it were removed"),
         (lambda lines: [lines[0].replace(b"8.5", b"3.5"), *lines[1:]], "line 1: it was altered"),
         (lambda lines: [lines[0].replace(b'":"', b'": "'), *lines[1:]], "line 1: it was altered"),
+        (lambda lines: [lines[0].replace(b"8.5", b"1e999"), *lines[1:]], "line 1: it was altered"),
         (lambda lines: [*lines[:3], b"\n", *lines[3:]], "line 4: it is not a whole line"),
     ],
-    ids=["removed", "moved", "doubled", "cut", "beheaded", "value", "spaces", "empty line"],
+    ids=["removed", "moved", "doubled", "cut", "beheaded", "value", "spaces", "endless", "empty line"],
 )
 def test_every_kind_of_tampering_is_found(tmp_path: Path, change, words: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - a lambda over the lines
     """A changed log is refused, and the sentence names the line."""

@@ -109,6 +109,24 @@ def test_inspect_says_why_it_cannot_write(target: str, words: str, tmp_path: Pat
     assert len(ended.err.strip().splitlines()) == 1
 
 
+def test_inspect_draws_a_picture_that_is_all_width(tmp_path: Path) -> None:
+    """Scaled to the drawing's height, one row of pixels would take more memory than there is."""
+    path, drawn = tmp_path / "flat.png", tmp_path / "drawn.png"
+    cv2.imwrite(str(path), np.zeros((1, 20_000, 3), np.uint8))
+    ended = call("fibrostage", "inspect", path, "--annotate", drawn)
+    assert ended.code == 0, ended.err
+    picture = cv2.imread(str(drawn))
+    assert picture is not None
+    assert picture.shape[0] == 1080
+    assert picture.shape[1] < 10_000
+
+
+@pytest.mark.parametrize("words", [("replay",), ("inspect",), ("bundle", "verify"), ("evidence", "list")])
+def test_a_name_that_is_too_long_is_wrong_input(words: tuple[str, ...]) -> None:
+    """Whoever called it can mend the name: exit code 2."""
+    assert_one_clear_line(call("fibrostage", *words, "a" * 300), "a" * 20)
+
+
 def test_inspect_of_a_picture_too_large(tmp_path: Path) -> None:
     """A picture that says it has 1.6 thousand million pixels is refused, not tried."""
     coded = bytearray(cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes())

@@ -214,6 +214,7 @@ def test_workers_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         (("empty",), "no recording"),
         (("empty", "--workers", "1", "--cluster", "tcp://x:1"), "one of the two"),
         (("one.mp4", "--out", "x"), "for a folder"),
+        (("one", "--cluster", "scheduler"), "tcp://HOST:8786"),
         (("empty", "--bundle", "empty"), "bundle.json is missing"),
     ],
 )
@@ -221,7 +222,9 @@ def test_wrong_input(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
     """An empty folder, options that contradict each other, a folder that is no bundle: exit code 2."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "one.mp4").touch()
-    named = [tmp_path / word if word in {"empty", "one.mp4"} else word for word in words]
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "one.mp4").touch()
+    named = [tmp_path / word if word in {"empty", "one.mp4", "one"} else word for word in words]
     ended = rescored(*named)
     assert ended.code == 2
     assert said in ended.err

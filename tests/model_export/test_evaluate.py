@@ -330,6 +330,7 @@ def test_every_problem_is_listed_at_once(tmp_path: Path) -> None:
         (b"stage,,LSM\n1,2,3\n4,5,6\n", "without a name"),
         (b"stage,LSM\n4,1\n4,2\n", "one side of every threshold"),
         (b"stage,LSM\n0,1\n1,2\n", "one side of every threshold"),
+        (b"stage,LSM\n0,1e308\n4,2\n", '"1e308" in line 2'),
         (b"stage,LSM\n-1,1\n2.5,2\n4,1e999\n", '"-1" in line 2, "2.5" in line 3'),
     ],
 )

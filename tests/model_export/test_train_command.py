@@ -19,6 +19,10 @@ from model_export.cli import main
         (["--random-weights", "--heads", "three", "--out", "bundle"], "leave out --out"),
         (["--random-weights", "--trainable", "all", "--out", "bundle"], "leave out --out"),
         (["--weights", "w.pth", "--trainable", "all"], "leave out --weights"),
+        (["--weights", "w.pth"], "no weights file w.pth"),
+        (["--random-weights", "--name", "my liver"], "--name takes"),
+        (["--random-weights", "--seed", str(2**63)], "--seed"),
+        (["--random-weights", "--out", str(Path(__file__).parent)], "is not a bundle"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(

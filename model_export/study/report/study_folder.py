@@ -43,13 +43,11 @@ class Patients:
     """What is known of the patients of a split besides their pictures.
 
     Attributes:
-        ids: as in the file of scores, in its order.
         stage: Scheuer stage 0-4, (patients,).
         sex: as given; empty where unknown.
         numbers: by column name, (patients,); NaN where unknown.
     """
 
-    ids: tuple[str, ...]
     stage: npt.NDArray[np.int64]
     sex: tuple[str, ...]
     numbers: dict[str, npt.NDArray[np.float64]]
@@ -155,7 +153,6 @@ def _patients(path: Path, table: ScoreTable) -> Patients:
     if not np.array_equal(stage, table.stage):
         raise WrongInputError(f"{path} and {table.name} give some patients different stages")
     return Patients(
-        ids=table.patient_ids or (),
         stage=table.stage,
         sex=tuple(row["sex"] or "" for row in ordered),
         numbers={name: np.array([_number(path, name, row) for row in ordered]) for name in NUMBERS},

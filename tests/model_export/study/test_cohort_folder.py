@@ -101,6 +101,7 @@ def test_a_wrong_patient_is_named(tmp_path: Path, change: dict[str, str], says: 
         ({"gray_file": "../elsewhere.png"}, "lies outside the cohort's folder"),
         ({"gray_file": "patients.csv"}, "is of no known kind"),
         ({"gray_file": "crops/P1_1_gray.png"}, "already used in line 2"),
+        ({"gray_file": f"{'a' * 300}.png"}, "is missing"),
         ({"roi_gray": "1 2 3", "roi_elastogram": "1 2 3"}, "cannot be cut from ready crops"),
     ],
 )
@@ -114,7 +115,7 @@ def test_a_wrong_picture_is_named(tmp_path: Path, change: dict[str, str], says: 
 def test_squares_that_fit_nowhere_are_named(tmp_path: Path) -> None:
     """A square needs three numbers, its twin of the same side, and the picture around it."""
     cohort = ready_crops(tmp_path, per_stage=1, pictures=1)
-    squares = (("1 2", "1 2 3"), ("1 2 4", "1 2 3"), ("1 2 3", ""), ("30 0 20", "0 0 20"))
+    squares = (("1 ² 3", "1 2 3"), ("1 2 4", "1 2 3"), ("1 2 3", ""), ("30 0 20", "0 0 20"))
     says = ("is no square", "same side", "same side", "leaves the picture of 40x40")
     for (elastogram, gray), image in zip(squares, cohort.images, strict=False):
         image.update(file=image.pop("gray_file"), roi_elastogram=elastogram, roi_gray=gray)
