@@ -12,7 +12,6 @@ import cv2
 from calibration.errors import WrongInputError
 from calibration.phantom.acquisition import draw_acquisition
 from calibration.phantom.capture import Chain, capture, capture_pictures
-from calibration.phantom.language import Language
 from calibration.phantom.layout import LayoutName
 from calibration.phantom.negative import Negative, draw_negative
 from calibration.phantom.options import (
@@ -33,6 +32,7 @@ from calibration.phantom.properties import MAX_Q_BOXES, Holes, Scene, Unit, rand
 from calibration.phantom.randomness import stream
 from calibration.phantom.scene import draw_scene
 from calibration.phantom.truth import FrameTruth, Picture, Viewport
+from calibration.profile import Language
 
 USUAL_RANGE = {"kPa": 40.0, "m/s": 3.7}
 PATIENT_OPTIONS = ("stage", "index", "quality")

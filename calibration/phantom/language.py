@@ -7,9 +7,8 @@ labels are assumptions: no real screen with a Q-box is at hand, so a language ma
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Language = Literal["en", "de", "fr", "it"]
+from calibration.profile import Language
 
 
 @dataclass(frozen=True, slots=True)

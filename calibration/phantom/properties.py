@@ -8,10 +8,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from calibration.errors import WrongInputError
-from calibration.phantom.language import Language
 from calibration.phantom.layout import LayoutName
 from calibration.phantom.pane import Probe
 from calibration.phantom.randomness import stream
+from calibration.profile import Language
 
 Unit = Literal["kPa", "m/s"]
 Holes = Literal["none", "corner", "large"]

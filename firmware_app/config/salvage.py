@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from calibration.whole_file import write_durably
 from firmware_app.config.loading import contradiction, system_path
 from firmware_app.config.migrations import migrate
 from firmware_app.config.reading import Table, read_table
@@ -39,12 +40,11 @@ def keep(config: Config, folder: Path | None) -> None:
         return
     has_secret = hide(config.source.url) != config.source.url
     content = config.model_dump_json(include=set(PARTS) - ({"source"} if has_secret else set()))
-    copy, fresh = folder / COPY, folder / f"{COPY}.new"
+    copy = folder / COPY
     try:
         if copy.is_file() and copy.read_text("utf-8") == content:
             return
-        fresh.write_text(content, encoding="utf-8")
-        fresh.replace(copy)
+        write_durably(copy, content.encode())
     except OSError as error:
         LOG.warning("%s cannot be kept for safe mode: %s", copy, error.strerror)
 

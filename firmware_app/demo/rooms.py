@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from firmware_app.ward.broker import LOOPBACK, PrivateBroker
+from firmware_app.ward.broker import LOOPBACK, PrivateBroker, free_ports
 
 PROGRAMS = Path(sys.executable).parent
 NAMES = (
@@ -148,7 +146,7 @@ def furnish(folder: Path, count: int, stage: int, seed: int, *, small: bool) -> 
     size, fps = (SMALL, SLOW) if small else (FULL, FAST)
     threads = 0 if count == 1 else max(1, processors // count)
     rooms = []
-    for number, (name, port) in enumerate(zip(NAMES, _free_ports(count), strict=False)):
+    for number, (name, port) in enumerate(zip(NAMES, free_ports(count), strict=False)):
         device = f"bedside-{number + 1}"
         home = folder if count == 1 else folder / device
         home.mkdir(parents=True, exist_ok=True)
@@ -158,12 +156,3 @@ def furnish(folder: Path, count: int, stage: int, seed: int, *, small: bool) -> 
         made.truth.unlink(missing_ok=True)
         rooms.append(made)
     return rooms
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((LOOPBACK, 0))
-        return [int(one.getsockname()[1]) for one in sockets]

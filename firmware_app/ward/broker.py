@@ -42,7 +42,7 @@ class PrivateBroker:
         self, page: Path | None = None, password_file: Path | None = None, listener: tuple[str, ...] = ()
     ) -> None:
         self.host = LOOPBACK
-        self.port, self.web_port = _free_ports()
+        self.port, self.web_port = free_ports(2)
         self._page = page
         self._password_file = password_file
         self._listener = listener
@@ -156,9 +156,10 @@ class PrivateBroker:
         return "\n".join(lines) + "\n"
 
 
-def _free_ports() -> tuple[int, int]:
-    """Two ports that nobody listens on now."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind((LOOPBACK, 0))
-        second.bind((LOOPBACK, 0))
-        return int(first.getsockname()[1]), int(second.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on now."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((LOOPBACK, 0))
+        return [int(one.getsockname()[1]) for one in sockets]

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.phantom.exam import PhaseKind, write_script
-from calibration.phantom.language import Language as ScreenLanguage
 from calibration.phantom.layout import LayoutName
 from calibration.phantom.scanner import Scanner
 from calibration.phantom.scene import draw_scene, random_scene
 from calibration.phantom.truth import Viewport
+from calibration.profile import Language as ScreenLanguage
 from calibration.profile import load_profile
 from firmware_app.errors import ConfigError
 from firmware_app.journey import Circle, Panes, Rect, Square

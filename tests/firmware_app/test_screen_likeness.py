@@ -29,6 +29,7 @@ def sweep(screens: Path) -> list[Picture]:
         if not found:
             break
         frames.append(np.asarray(pixels, np.uint8))
+    assert len(frames) > 50
     return frames
 
 
