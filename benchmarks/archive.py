@@ -34,12 +34,12 @@ SHELL = {1: "`fibrostage replay VIDEO`, one by one", 2: "`fibrostage replay VIDE
 """What a shell does instead, by the number of workers."""
 
 
-def draw(folder: Path, recordings: int, fps: int, seed: int) -> Path:
-    """A folder of exams."""
+def draw(folder: Path, recordings: int, seed: int, *form: str) -> Path:
+    """A folder of exams; `form` are options of the virtual scanner: size and rate."""
     archive = folder / "archive"
     archive.mkdir()
     for n in tqdm(range(recordings), desc="drawing", unit="exam", disable=None, file=sys.stderr):
-        words = ["phantom", "exam", "--stage", str(n % 5), "--seed", str(1000 * seed + n), "--fps", str(fps)]
+        words = ["phantom", "exam", "--stage", str(n % 5), "--seed", str(1000 * seed + n), *form]
         program = str(PROGRAMS / "fibrostage-calibrate")
         subprocess.run([program, *words, "--out", str(archive / f"{n}.mp4")], check=True, capture_output=True)
     return archive
@@ -118,11 +118,13 @@ def main() -> int:
     options.add_argument("--recordings", type=int, default=4)
     options.add_argument("--fps", type=int, default=15, help="of the recordings")
     chosen = options.parse_args()
-    recordings, fps = (1, 5) if chosen.smoke else (chosen.recordings, chosen.fps)
+    recordings, form = chosen.recordings, ["--fps", str(chosen.fps)]
+    if chosen.smoke:
+        recordings, form = 1, ["--fps", "5", "--size", "720x540"]
     run, found = Run(), []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        archive = draw(folder, recordings, fps, chosen.seed)
+        archive = draw(folder, recordings, chosen.seed, *form)
 
         def per_minute(seconds: float) -> list[float]:
             return [60 * recordings / seconds]

@@ -49,10 +49,10 @@ def run(*words: object) -> str:
     return done.stdout
 
 
-def replay_one(folder: Path, stage: int, seed: int, fps: int) -> Replayed:
-    """Draw one exam and replay it."""
+def replay_one(folder: Path, stage: int, seed: int, *form: object) -> Replayed:
+    """Draw one exam and replay it; `form` are options of the virtual scanner: size and rate."""
     video, truth_path = folder / "exam.mp4", folder / "exam.json"
-    draw = ("phantom", "exam", "--stage", stage, "--seed", seed, "--fps", fps)
+    draw = ("phantom", "exam", "--stage", stage, "--seed", seed, *form)
     run("fibrostage-calibrate", *draw, "--out", video, "--truth", truth_path)
     truth = json.loads(truth_path.read_text())
     lines = [json.loads(line) for line in run("fibrostage", "replay", video, "--json").splitlines()]
@@ -112,12 +112,11 @@ def main() -> None:
     plan = [
         (stage, options.first_seed + 10 * stage + i) for stage in range(5) for i in range(options.per_stage)
     ]
+    form: tuple[object, ...] = ("--fps", options.fps)
     if options.smoke:
-        plan, options.fps = plan[:1], 10
+        plan, form = plan[:1], ("--fps", 5, "--size", "720x540")
     with tempfile.TemporaryDirectory() as folder:
-        exams = [
-            replay_one(Path(folder), stage, seed, options.fps) for stage, seed in tqdm(plan, unit="exam")
-        ]
+        exams = [replay_one(Path(folder), stage, seed, *form) for stage, seed in tqdm(plan, unit="exam")]
     decided = [exam for exam in exams if exam.stage is not None]
     report = {
         "benchmark": "replay_exams",
