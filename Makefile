@@ -35,7 +35,7 @@ define apt_install
 		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 endef
 
-$(STAMPS)/apt-%:
+$(STAMPS)/apt-%: Makefile
 	$(call apt_install,$(APT_$*))
 	@mkdir -p $(STAMPS) && touch $@
 

@@ -141,7 +141,7 @@ _OPTIONS = (
         show_default=True,
         help="Of the twin from random weights; all: every layer of GM and EM, for a GPU; no bundle.",
     ),
-    click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True),
+    click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True),
     click.option("--processes", type=click.IntRange(1), default=2, show_default=True),
 )
 

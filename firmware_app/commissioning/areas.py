@@ -80,6 +80,8 @@ def profile_of(  # noqa: PLR0913, PLR0917 - everything that was found
         "rect": _bar_area(bar.edges, scale),
         "maximum_area": _maximum_area(bar.edges, captions, panes, scale),
     }
+    low, high = base.q_box.radius
+    data["q_box"] |= {"radius": (low, min(high, max(pane_width, pane_height)))}
     data["blend"] |= {
         "opacity": captions.opacity or base.blend.opacity,
         "area": _opacity_area(captions, panes, pixels, scale),

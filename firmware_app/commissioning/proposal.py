@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from calibration.profile import ScreenProfile, load_profile
 from firmware_app.commissioning.areas import profile_of
 from firmware_app.commissioning.captions import Captions, read_captions, sort_captions
@@ -71,15 +73,18 @@ def propose(pixels: Picture, scanner: str) -> Proposal | Missing:
     attempts = [(larger, 1.0), *((panes, stretch) for stretch in STRETCHES)]
     best: tuple[int, Panes, ScreenProfile, ScreenReading] | None = None
     for areas, stretch in attempts:
-        profile = profile_of(base, scanner, pixels, stretch, bar, areas, captions, snowflake)
+        try:
+            profile = profile_of(base, scanner, pixels, stretch, bar, areas, captions, snowflake)
+        except ValidationError:  # what was found can be no screen
+            continue
         reading = ScreenReader(profile).inspect(Frame(pixels, 0, 0, 0))
         score = (reading.view is View.SWE_DUAL) + (reading.q_box is not None)
         if best is None or score > best[0]:
             best = (score, areas, profile, reading)
         if score == 2:
             break
-    if best is None:  # there is at least one attempt
-        raise AssertionError
+    if best is None:
+        return Missing("panes that a profile can hold", "give a picture of the whole screen")
     _, panes, profile, reading = best
     return Proposal(profile, marks_of(bar, panes, captions, snowflake, reading), pixels, reading, captions)
 

@@ -17,7 +17,7 @@ from firmware_app.video.frame_meter import FrameMeter
 from firmware_app.video.graph import Graph, Gst, GstVideo, has_element, pixels_of, pts_of
 from firmware_app.video.launch import FEED, MIRROR, MIRROR_GATE, MIRROR_PACE, OVERLAY, display_of
 from firmware_app.video.mirror import Mirror
-from firmware_app.video.sinks import FileSink, Sink
+from firmware_app.video.sinks import FileSink, Sink, WindowSink
 from firmware_app.video.stream_events import BusError
 
 _COMPOSED_S = 1.0
@@ -26,8 +26,8 @@ _DRAINED_S = 5.0
 """The last frames of a file get this long to be shown."""
 _CLOSED_S, _FINISHED_S = 2.0, 12.0
 """A screen that is not closed after this is left behind; a recording takes up to ten seconds to finish."""
-_UP_S = 5.0
-"""A screen that is not up after this is held for one that hangs."""
+_ANSWERS_S = 5.0
+"""A screen that is not up, or shows nothing of what it is given, for so long is held for one that hangs."""
 _BLACK_STEP_NS = 1_000_000
 """Between the stamps of two black pictures: little, so that the next frame surely comes later."""
 _SIZE = (1440, 1080)
@@ -60,9 +60,17 @@ class Display:
             gate, mirrored = self._graph.element(MIRROR_GATE), self._graph.element(MIRROR)
             self._graph.connect(mirrored, "new-sample", self._on_mirrored)
             self._graph.probe(self._graph.element(MIRROR_PACE).get_static_pad("src"), self._on_pace)
-            mirror.connect(lambda is_open: gate.set_property("drop", not is_open))
+            self._open_gate = lambda is_open: gate.set_property("drop", not is_open)
+        self._mirrors = False
         self._started_s = time.monotonic()
+        self._waiting_since_s: float | None = None
         self._graph.start()
+
+    def mirror(self) -> None:
+        """Begin to mirror: from now on this is the display that whoever watches sees."""
+        if self._mirror is not None:
+            self._mirrors = True
+            self._mirror.connect(self._open_gate)
 
     def show(self, scene: Scene) -> None:
         """Draw this over every picture from now on, in place of what was drawn before."""
@@ -89,6 +97,8 @@ class Display:
             caps = self._recorded_form(self._recorded, caps)
         self._caps, self._last_pts_ns = caps, pts_ns
         buffer.pts, buffer.dts = pts_ns, Gst.CLOCK_TIME_NONE
+        if self._waiting_since_s is None:
+            self._waiting_since_s = time.monotonic()
         self._feed.emit("push-sample", Gst.Sample.new(buffer, caps, None, None))
 
     def blank(self) -> None:
@@ -153,6 +163,7 @@ class Display:
 
     def _on_displayed(self, _pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
         self._meter.displayed(info.get_buffer().pts, time.monotonic_ns())
+        self._waiting_since_s = None
         self._displayed.set()
         return Gst.PadProbeReturn.OK
 
@@ -175,6 +186,16 @@ class Display:
         return isinstance(self._sink, FileSink)
 
     @property
+    def is_screen(self) -> bool:
+        """Whether people look at it: a window, or the whole screen."""
+        return isinstance(self._sink, WindowSink)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the graph was brought up, or has failed to be, see `check`."""
+        return self._graph.is_up(0.0)
+
+    @property
     def has_displayed(self) -> bool:
         """Whether a picture has reached the end of the graph."""
         return self._displayed.is_set()
@@ -188,7 +209,8 @@ class Display:
         record = self._graph.record()
         if isinstance(record, BusError):
             raise sinks.failure_of(self._sink, record)
-        if time.monotonic() - self._started_s > _UP_S and not self._graph.is_up(0.0):
+        since_s = self._waiting_since_s if self.is_up else self._started_s
+        if self.is_screen and since_s is not None and time.monotonic() - since_s > _ANSWERS_S:
             raise SinkError(f"{sinks.name_of(self._sink)} does not answer.")
 
     def drain(self) -> None:
@@ -214,15 +236,14 @@ class Display:
         return bytes(png.get_buffer().extract_dup(0, png.get_buffer().get_size()))
 
     def leave(self) -> None:
-        """Begin to finalise the recording and to let go of everything."""
-        if self._mirror is not None:
+        """Begin to show what is on its way, to finalise the recording and to let go of everything."""
+        if self._mirrors and self._mirror is not None:
             self._mirror.disconnect()
-        finish = None
-        if isinstance(self._sink, FileSink) and self._last_shown is not None and self._works():
-            finish = self._finish
-        else:
-            self._finish()  # whoever waits in `push` for a graph that never came up would wait for ever
-        self._graph.leave(finish)
+        if self._last_shown is not None and self._works():
+            self._graph.leave(self._finish)
+            return
+        self._finish()  # whoever waits in `push` for a graph that never came up would wait for ever
+        self._graph.leave()
 
     def close(self) -> None:
         """Finalise the recording and let go of everything."""

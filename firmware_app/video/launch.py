@@ -13,7 +13,7 @@ while nobody watches, and with a queue that drops: the display never waits for i
 from __future__ import annotations
 
 from firmware_app.video import sinks, sources
-from firmware_app.video.sinks import Sink, converter
+from firmware_app.video.sinks import Sink, WindowSink, converter
 from firmware_app.video.sources import Fragment, HasElement, Source
 
 ANALYSIS = "analysis"
@@ -82,8 +82,11 @@ def display_of(sink: Sink, has_element: HasElement, *, mirrored: bool = False) -
     display = f"queue {_FEW_FRAMES} ! {tail.launch}"
     # The queue stands behind the overlay and so holds composed copies: the source's own few buffers (a
     # capture card's, the virtual scanner's shared memory) return to it at once.
+    # A screen that hangs must not hold the source up; what ends in a file or nowhere takes every frame.
+    is_screen = isinstance(sink, WindowSink)
+    full = "leaky-type=downstream max-buffers=2" if is_screen else "block=true max-buffers=1"
     launch = (
-        f"appsrc name={FEED} is-live=true format=time block=true max-buffers=1 max-bytes=0 max-time=0 ! "
+        f"appsrc name={FEED} is-live=true format=time {full} max-bytes=0 max-time=0 ! "
         f"{sinks.scaling_of(sink, has_element)} ! {_BLENDABLE}{sinks.shape_of(sink)} ! "
         f"overlaycomposition name={OVERLAY} ! {_BLENDABLE} ! "
         f"{_mirrored(has_element, display) if mirrored else display}"

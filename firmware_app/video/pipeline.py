@@ -66,7 +66,12 @@ class Pipeline:
         self._showing = None if showing_with is None else showing_with(self._meter)
         self._hung: list[Session] = []
         self.show(overlay)
-        self._session = self._open()
+        try:
+            self._session = self._open()
+        except SourceError:
+            if self._showing is not None:
+                self._showing.close()
+            raise
 
     def _open(self) -> Session:
         display = None if self._showing is None else self._showing.display

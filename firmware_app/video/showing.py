@@ -1,7 +1,8 @@
 """What shows the picture: the display in use, and what takes its place when it fails.
 
-A recording that fails is given up. A screen that fails, or is not there, is done without and tried again;
-what else lives on the composed picture, the snapshots and the bedside page, goes on meanwhile.
+A recording that fails is given up. A screen is done without while it is missing, fails or hangs: it is opened
+beside the display in use, which ends nowhere, and takes its place once it is up. So a screen that is tried
+over and over costs no frame, and snapshots and the bedside page go on.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 
-from firmware_app.errors import SinkError
+from firmware_app.errors import SinkError, SourceError
 from firmware_app.overlay.layers import Scene
 from firmware_app.video import sinks
 from firmware_app.video.display import Display
@@ -23,7 +24,7 @@ _AGAIN_NS = 10_000_000_000
 
 
 class Showing:
-    """Owns the display in use. One thread calls everything."""
+    """Owns the display in use, and the screen that may take its place. One thread calls everything."""
 
     def __init__(self, sink: Sink, mirror: Mirror | None, meter: FrameMeter, *, patient: bool) -> None:
         """Open the display.
@@ -34,26 +35,20 @@ class Showing:
             meter: counts what it shows.
             patient: a screen that is not there is done without; else it is an error.
         """
-        self._sink, self._meter, self._mirror = sink, meter, mirror
-        self._patient = patient and isinstance(sink, WindowSink)
+        self._mirror, self._meter = mirror, meter
         self._scene = Scene()
-        self._due_ns, self._on_trial = 0, False
-        self._left: Display | None = None
+        self._screen = sink if patient and isinstance(sink, WindowSink) else None
+        self._candidate: Display | None = None
+        self._left: list[Display] = []
+        self._due_ns = 0
         self.recording_trouble: str | None = None
-        self.screen_trouble = self._missing()
-        if self.screen_trouble is not None:
-            LOG.error("goes on without a screen: %s", self.screen_trouble)
-        self.display = Display(sink if self.screen_trouble is None else NoSink(), meter, mirror)
+        self.screen_trouble: str | None = None
+        self.display = Display(self._nowhere() if self._screen else sink, meter, mirror)
+        self.display.mirror()
+        self._try_screen()
 
-    def _missing(self) -> str | None:
-        """Why there is no screen to try; None: there may be one."""
-        if not self._patient:
-            return None
-        try:
-            sinks.check(self._sink)
-        except SinkError as error:
-            return str(error)
-        return None
+    def _nowhere(self) -> NoSink:
+        return NoSink(None if self._screen is None else self._screen.lines)
 
     def show(self, scene: Scene) -> None:
         """Draw this over every picture from now on, whatever shows it."""
@@ -71,18 +66,18 @@ class Showing:
         except SinkError as error:
             if self.display.records:
                 return self.stop_recording(str(error))
-            if not self._patient:
+            if self._screen is None:
                 raise
             self._do_without(str(error))
+            self._take_over(Display(self._nowhere(), self._meter, self._mirror))
             return True
-        if self.screen_trouble is None:
-            return False
-        if not self._on_trial:
-            return self._tried_again()
-        if self.display.has_displayed:
+        if self.screen_trouble is not None and self.display.is_screen and self.display.has_displayed:
             LOG.warning("the screen is back")
-            self.screen_trouble, self._on_trial = None, False
-        return False
+            self.screen_trouble = None
+        if self._candidate is None:
+            self._try_screen()
+            return False
+        return self._has_come_up(self._candidate)
 
     def stop_recording(self, because: str) -> bool:
         """Complete the recording as far as the disk allows, and show on without it; whether there was one."""
@@ -90,37 +85,59 @@ class Showing:
             return False
         LOG.error("the recording ends: %s", because)
         self.recording_trouble = because
-        self._put(NoSink())
+        self.display.close()  # waits until it is complete
+        self._take_over(Display(NoSink(), self._meter, self._mirror))
+        return True
+
+    def _try_screen(self) -> None:
+        """Open the screen beside the display in use, if it is wanted, due, and nothing of it hangs."""
+        now_ns = time.monotonic_ns()
+        if self._screen is None or self.display.is_screen or now_ns < self._due_ns:
+            return
+        self._due_ns = now_ns + _AGAIN_NS
+        self._left = [display for display in self._left if not display.is_closed]
+        if self._left:
+            return
+        try:
+            sinks.check(self._screen)
+            self._candidate = Display(self._screen, self._meter, self._mirror)
+        except (SinkError, SourceError) as error:  # the latter: GStreamer lacks an element
+            self._do_without(str(error))
+
+    def _has_come_up(self, candidate: Display) -> bool:
+        """Whether the screen has taken the display's place."""
+        try:
+            candidate.check()
+        except SinkError as error:
+            self._candidate = None
+            self._leave(candidate)
+            self._do_without(str(error))
+            return False
+        if not candidate.is_up:
+            return False
+        self._candidate = None
+        self._take_over(candidate)
         return True
 
     def _do_without(self, because: str) -> None:
         if self.screen_trouble != because:
             LOG.error("goes on without a screen: %s", because)
-        self.screen_trouble, self._on_trial = because, False
+        self.screen_trouble = because
         self._due_ns = time.monotonic_ns() + _AGAIN_NS
-        self._put(NoSink())
 
-    def _tried_again(self) -> bool:
-        """Whether the screen is on trial from now on; it is back when a picture has reached it."""
-        now_ns = time.monotonic_ns()
-        if now_ns < self._due_ns:
-            return False
-        self._due_ns = now_ns + _AGAIN_NS
-        if self._missing() is not None or (self._left is not None and not self._left.is_closed):
-            return False
-        self._on_trial = True
-        self._put(self._sink)
-        return True
+    def _take_over(self, display: Display) -> None:
+        self._leave(self.display)
+        self.display = display
+        display.mirror()
+        display.show(self._scene)
 
-    def _put(self, sink: Sink) -> None:
-        if self.display.records:
-            self.display.close()
-        else:
-            self.display.leave()  # the frame loop waits for no screen that hangs
-        self._left = self.display
-        self.display = Display(sink, self._meter, self._mirror)
-        self.display.show(self._scene)
+    def _leave(self, display: Display) -> None:
+        """Let go of a display; the frame loop waits for no screen that hangs."""
+        display.leave()
+        self._left.append(display)
 
     def close(self) -> None:
         """Finalise the recording and let go of everything."""
+        if self._candidate is not None:
+            self._candidate.leave()
         self.display.close()

@@ -128,7 +128,7 @@ def _desktop() -> str | None:
     Named, for GStreamer's automatic choice tries drivers that crash where the desktop does not answer.
     """
     if os.environ.get("DISPLAY"):
-        return "ximagesink"
+        return "videoscale ! ximagesink"
     return "waylandsink" if os.environ.get("WAYLAND_DISPLAY") else None
 
 

@@ -145,9 +145,9 @@ def bill(python: Path, packages: Iterable[str]) -> Component:
     pypi, pypi_edges, pypi_named = python_parts(python)
     debian, debian_edges, debian_named = debian_parts(packages)
     page, model = page_parts(), model_part()
-    text = (HERE / "pyproject.toml").read_text("utf-8")
-    version = re.search(r'^version = "(.*)"$', text, re.MULTILINE)
-    root = _part("fibrostage", "fibrostage", version[1] if version else "", kind="application")
+    text = (HERE / "firmware_app" / "__init__.py").read_text("utf-8")
+    [version] = re.findall(r'^__version__ = "(.*)"$', text, re.MULTILINE)
+    root = _part("fibrostage", "fibrostage", version, kind="application")
     named = [f"pkg:pypi/{name}" for name in pypi_named] + [f"pkg:deb/{name}" for name in debian_named]
     named += [part["bom-ref"] for part in (*page, model)]
     edges = [_edge("fibrostage", named), *_edges("pkg:pypi/", pypi_edges), *_edges("pkg:deb/", debian_edges)]

@@ -92,7 +92,7 @@ def test_a_jetson_uses_its_hardware() -> None:
     [
         ("DISPLAY", {"nv3dsink", "nvdrmvideosink", "nvvidconv"}, "nvvidconv ! nv3dsink name="),
         ("WAYLAND_DISPLAY", {"nv3dsink", "nvdrmvideosink", "nvvidconv"}, "nvvidconv ! nv3dsink name="),
-        ("DISPLAY", set(), "videoconvert ! ximagesink name="),
+        ("DISPLAY", set(), "videoconvert ! videoscale ! ximagesink name="),
         ("WAYLAND_DISPLAY", set(), "videoconvert ! waylandsink name="),
         (
             None,

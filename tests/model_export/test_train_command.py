@@ -21,7 +21,7 @@ from model_export.cli import main
         (["--weights", "w.pth", "--trainable", "all"], "leave out --weights"),
         (["--weights", "w.pth"], "no weights file w.pth"),
         (["--random-weights", "--name", "my liver"], "--name takes"),
-        (["--random-weights", "--seed", str(2**63)], "--seed"),
+        (["--random-weights", "--seed", str(2**32)], "--seed"),
         (["--random-weights", "--out", str(Path(__file__).parent)], "is not a bundle"),
     ],
 )

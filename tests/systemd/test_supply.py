@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from firmware_app import __version__
+
 REPOSITORY = Path(__file__).parents[2]
 TOOLS = REPOSITORY / "build" / "supply" / "bin" / "python"
 SUPPLY = REPOSITORY / "systemd" / "supply"
@@ -87,6 +89,7 @@ def test_bill_lists_what_runs_and_nothing_else(bill: dict[str, Any]) -> None:
     networks = next(part for part in bill["components"] if part["type"] == "machine-learning-model")
     assert networks["hashes"] == [{"alg": "SHA-256", "content": manifest["graph"]["sha256"]}]
     assert all(part["version"] for part in bill["components"])
+    assert bill["metadata"]["component"]["version"] == __version__
 
 
 def test_every_edge_leads_to_a_component(bill: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_app import __version__
 from firmware_app.safe_mode import RESTART
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
@@ -162,6 +163,7 @@ def test_install_update_rollback_uninstall(tmp_path: Path) -> None:
     call("install")
     current = tmp_path / "opt/fibrostage/current"
     release = current.readlink()
+    assert release.name.startswith(f"{__version__}-")
     told = outcome(current / "venv/bin/fibrostage", "--version")
     assert (told.returncode, told.stderr) == (0, "")
     settings = tmp_path / "etc/fibrostage/fibrostage.toml"
