@@ -5,7 +5,7 @@ on this machine and with the workers of a Dask scheduler on this machine. Beside
 `fibrostage replay VIDEO`: one after the other, and two at a time with `xargs -P 2`. Every program starts anew
 in each run, the cluster's workers do not. All files must come out equal.
 
-    python -m benchmarks.archive [--recordings 4] [--fps 15]
+    python -m benchmarks.archive [--recordings 3] [--fps 15]
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def content_of(folder: Path) -> dict[str, bytes]:
 def main() -> int:
     """Measure, keep, print."""
     options = parser(__doc__)
-    options.add_argument("--recordings", type=int, default=4)
+    options.add_argument("--recordings", type=int, default=3)
     options.add_argument("--fps", type=int, default=15, help="of the recordings")
     chosen = options.parse_args()
     recordings, form = chosen.recordings, ["--fps", str(chosen.fps)]
