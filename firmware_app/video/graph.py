@@ -199,7 +199,7 @@ class Graph:
         for pad, probe in self._probes:
             pad.remove_probe(probe)
         self._handlers, self._probes = [], []
-        self._on_record = _ignored  # its owner and this would keep each other, and all files open
+        self._on_record, self._finish = _ignored, None  # or owner and graph keep each other, and files
 
     def _on_error(self, _bus: Gst.Bus, message: Gst.Message) -> None:
         error, debug = message.parse_error()
