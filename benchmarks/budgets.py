@@ -52,7 +52,7 @@ BUDGETS = (
         "screen reading, crop and stiffness of one frame on one core, median",
         "<=", 4, "ms", "screen_reading",
         "on the machine of [screen reading](screen-reading.md) it took 3.04 ms for a picture of this size; "
-        "on this one the steps of a frame take about three times as long",
+        "on this one the steps of a frame take about twice as long",
     ),
     Budget(
         "screen_reading_p99_ms", "the same, 99th percentile", "<=", 8, "ms", "screen_reading",

@@ -274,10 +274,8 @@ def _score(column: str, cell: str, line: int, found: _Problems) -> float:
     except ValueError:
         score = math.nan
     if not abs(score) < LARGEST_SCORE:
-        found.add(
-            f"scores in column `{column}` that are no numbers, or larger than any score",
-            f"{_quoted(cell)} in line {line}",
-        )
+        wrong = "too large" if math.isfinite(score) else "no numbers"
+        found.add(f"scores in column `{column}` that are {wrong}", f"{_quoted(cell)} in line {line}")
         return 0.0
     return score
 

@@ -15,7 +15,6 @@ from tqdm import tqdm
 from firmware_app.inference.bundle import digest_of
 from model_export.cohort import SPLITS, Split
 from model_export.errors import PictureError, WrongInputError
-from model_export.evaluate_scores import THRESHOLDS
 from model_export.study.cohort_tables import (
     IMAGES,
     PATIENTS,
@@ -27,6 +26,7 @@ from model_export.study.cohort_tables import (
 )
 from model_export.study.pictures import KINDS, check, decode
 
+THRESHOLDS = ((2, ">=S2"), (3, ">=S3"), (4, "S4"))
 Digests = dict[str, str]
 """SHA-256 of each file of a cohort by its name below the folder."""
 
@@ -92,12 +92,11 @@ def missing_classes(stages: Iterable[tuple[Split | None, int]]) -> Iterator[str]
             yield f"no patient has stage {stage}; every stage 0-4 needs some"
     for split in SPLITS:
         here = {stage for of, stage in counted if of == split}
-        for threshold in THRESHOLDS:
-            lacking = not any(s >= threshold.stage for s in here), not any(s < threshold.stage for s in here)
+        for stage, name in THRESHOLDS:
+            lacking = not any(s >= stage for s in here), not any(s < stage for s in here)
             sides = [side for side, lacks in zip(("at or above", "below"), lacking, strict=True) if lacks]
             if here and sides:
-                where = f"{threshold.name} in split {split}"
-                yield f"no patient {sides[0]} {where}; both sides of a threshold need some"
+                yield f"no patient {sides[0]} {name} in split {split}; both sides of a threshold need some"
 
 
 def _table(folder: Path, name: str, problems: Problems, digests: Digests) -> bytes:
