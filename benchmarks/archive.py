@@ -3,7 +3,8 @@
 The exams are drawn by the virtual scanner, which does not count. "Ours" is `fibrostage replay FOLDER --out`,
 on this machine and with the workers of a Dask scheduler on this machine. Beside it what a shell does with
 `fibrostage replay VIDEO`: one after the other, and two at a time with `xargs -P 2`. Every program starts anew
-in each run, the cluster's workers do not. All files must come out equal.
+in each run, the cluster's workers do not. All files must come out equal. Three recordings fall to two workers
+as two and one: at most 1.5 times as many a minute.
 
     python -m benchmarks.archive [--recordings 3] [--fps 15]
 """
