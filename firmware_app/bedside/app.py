@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from calibration import json_input
 from firmware_app.bedside.access import Access
 from firmware_app.bedside.album import PANES
 from firmware_app.bedside.board import Board
@@ -213,7 +214,7 @@ def build_app(parts: Parts) -> ASGIApp:
 async def _json(request: Request) -> Mapping[str, object] | None:
     """The body as an object; None: it is none, or did not come in time."""
     try:
-        content = json.loads(await asyncio.wait_for(request.body(), BODY_S))
-    except (ValueError, RecursionError, asyncio.TimeoutError, ClientDisconnect):
+        content = json_input.parse(await asyncio.wait_for(request.body(), BODY_S))
+    except (ValueError, asyncio.TimeoutError, ClientDisconnect):
         return None
     return content if isinstance(content, dict) else None

@@ -13,7 +13,6 @@ The folder holds
 from __future__ import annotations
 
 import csv
-import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from calibration import json_input
 from model_export.cohort import SPLITS, Split
 from model_export.errors import WrongInputError
 from model_export.evaluate_json import Json
@@ -127,7 +127,7 @@ def _with_log_odds(table: ScoreTable) -> ScoreTable:
 
 def _object(path: Path) -> dict[str, Json]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_input.parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WrongInputError(f"{path} cannot be read as JSON; make the study anew") from error
     if not isinstance(content, dict):
@@ -174,7 +174,7 @@ def _curves(path: Path) -> Curves:
                 network: {part: tuple(map(_epoch, epochs)) for part, epochs in parts.items()}
                 for network, parts in networks.items()
             }
-            for kind, networks in json.loads(path.read_text(encoding="utf-8")).items()
+            for kind, networks in json_input.parse(path.read_text(encoding="utf-8")).items()
         }
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise WrongInputError(
