@@ -46,7 +46,8 @@ class Display:
         self._caps: Gst.Caps | None = None
         self._rate: object | None = None
         self._last_pts_ns = -1
-        self._composed, self._displayed = threading.Event(), threading.Event()
+        self._composed = threading.Event()
+        self._has_displayed = False
         self._last_shown: tuple[Gst.Buffer, Gst.Caps] | None = None
         self._graph = Graph(display_of(sink, has_element, mirrored=mirror is not None), "display")
         self._feed = self._graph.element(FEED)
@@ -164,7 +165,7 @@ class Display:
     def _on_displayed(self, _pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
         self._meter.displayed(info.get_buffer().pts, time.monotonic_ns())
         self._waiting_since_s = None
-        self._displayed.set()
+        self._has_displayed = True
         return Gst.PadProbeReturn.OK
 
     def _on_pace(self, _pad: Gst.Pad, _info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
@@ -198,7 +199,7 @@ class Display:
     @property
     def has_displayed(self) -> bool:
         """Whether a picture has reached the end of the graph."""
-        return self._displayed.is_set()
+        return self._has_displayed
 
     def check(self) -> None:
         """Look whether the display still works.

@@ -34,7 +34,7 @@ from firmware_app.video.graph import Sample, pixels_of, pts_of
 from firmware_app.video.mirror import Mirror
 from firmware_app.video.session import Session
 from firmware_app.video.showing import Showing
-from firmware_app.video.sinks import NoSink, Sink, WindowSink
+from firmware_app.video.sinks import NoSink, Sink
 from firmware_app.video.sources import Source
 from firmware_app.video.stream_events import SignalLost, StreamEnded
 
@@ -272,8 +272,6 @@ def open_pipeline(  # noqa: PLR0913 - its two ends, what is drawn, who watches, 
     """
     sink = NoSink() if sink is None else sink
     sources.check(source, every_frame=every_frame, must_be_there=not patient)
-    if not (patient and isinstance(sink, WindowSink)):
-        sinks.check(sink)
     showing = None if every_frame else partial(Showing, sink, mirror, patient=patient)
     pipeline = Pipeline(source, overlay or Scene(), showing)
     switch_s = sys.getswitchinterval()

@@ -34,12 +34,17 @@ class Showing:
             mirror: who watches the composed picture from elsewhere.
             meter: counts what it shows.
             patient: a screen that is not there is done without; else it is an error.
+
+        Raises:
+            SinkError: there is no screen, or the recording cannot be written.
         """
         self._mirror, self._meter = mirror, meter
         self._scene = Scene()
         self._screen = sink if patient and isinstance(sink, WindowSink) else None
+        if self._screen is None:
+            sinks.check(sink)
         self._candidate: Display | None = None
-        self._left: list[Display] = []
+        self._left_screens: list[Display] = []
         self._due_ns = 0
         self.recording_trouble: str | None = None
         self.screen_trouble: str | None = None
@@ -69,7 +74,8 @@ class Showing:
             if self._screen is None:
                 raise
             self._do_without(str(error))
-            self._take_over(Display(self._nowhere(), self._meter, self._mirror))
+            self._leave(self.display)
+            self._put(Display(self._nowhere(), self._meter, self._mirror))
             return True
         if self.screen_trouble is not None and self.display.is_screen and self.display.has_displayed:
             LOG.warning("the screen is back")
@@ -86,7 +92,7 @@ class Showing:
         LOG.error("the recording ends: %s", because)
         self.recording_trouble = because
         self.display.close()  # waits until it is complete
-        self._take_over(Display(NoSink(), self._meter, self._mirror))
+        self._put(Display(NoSink(), self._meter, self._mirror))
         return True
 
     def _try_screen(self) -> None:
@@ -95,8 +101,8 @@ class Showing:
         if self._screen is None or self.display.is_screen or now_ns < self._due_ns:
             return
         self._due_ns = now_ns + _AGAIN_NS
-        self._left = [display for display in self._left if not display.is_closed]
-        if self._left:
+        self._left_screens = [display for display in self._left_screens if not display.is_closed]
+        if self._left_screens:
             return
         try:
             sinks.check(self._screen)
@@ -116,7 +122,8 @@ class Showing:
         if not candidate.is_up:
             return False
         self._candidate = None
-        self._take_over(candidate)
+        self._leave(self.display)
+        self._put(candidate)
         return True
 
     def _do_without(self, because: str) -> None:
@@ -125,8 +132,8 @@ class Showing:
         self.screen_trouble = because
         self._due_ns = time.monotonic_ns() + _AGAIN_NS
 
-    def _take_over(self, display: Display) -> None:
-        self._leave(self.display)
+    def _put(self, display: Display) -> None:
+        """Show on this from now on; the display before has been let go of."""
         self.display = display
         display.mirror()
         display.show(self._scene)
@@ -134,7 +141,8 @@ class Showing:
     def _leave(self, display: Display) -> None:
         """Let go of a display; the frame loop waits for no screen that hangs."""
         display.leave()
-        self._left.append(display)
+        if display.is_screen:
+            self._left_screens.append(display)
 
     def close(self) -> None:
         """Finalise the recording and let go of everything."""
